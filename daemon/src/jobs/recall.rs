@@ -22,8 +22,12 @@ const MEMORY: Duration = Duration::from_secs(MAX_RECALL_SECONDS);
 /// How long, if a document waits for its level.
 const LONG_MEMORY: Duration = Duration::from_secs(MAX_WAITING_SECONDS);
 
-/// Replies of one origin that are kept; the oldest goes first.
+/// Replies of one origin that are kept; the oldest goes first. Those that are kept for long have places of their own.
 const MAX_REPLIES: usize = 16;
+
+/// Replies of one origin that are kept for long. A later one is kept as long as any other, so that what was promised of
+/// the first still holds; but those whose documents have their levels by then make way.
+const MAX_LONG: usize = 16;
 
 /// Bytes of documents of one origin that wait and are kept longer than others.
 const MAX_WAITING: u64 = 64 << 20;
@@ -54,6 +58,44 @@ impl OfOrigin {
             .values_mut()
             .filter(|known| known.memory != LONG_MEMORY);
         short.filter_map(|known| Some((known.since, known.answer.as_mut()?)))
+    }
+
+    /// Makes room for one more reply that is not kept for long.
+    ///
+    /// # Errors
+    /// [`JobError::Busy`] if all of them are at work.
+    fn make_room(&mut self) -> Result<(), JobError> {
+        let short = |known: &&Known| known.memory != LONG_MEMORY;
+        while self.replies.values().filter(short).count() >= MAX_REPLIES {
+            let finished = self
+                .replies
+                .iter()
+                .filter(|(_, known)| short(known) && known.answer.is_some());
+            let oldest = finished
+                .min_by_key(|(_, known)| known.since)
+                .map(|(key, _)| key.clone());
+            self.replies.remove(&oldest.ok_or(JobError::Busy)?);
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for one more reply that is kept for long, with documents of so many bytes; the oldest of
+    /// those that nothing waits for any more are kept no longer than others if there is none.
+    fn has_room_for_long(&mut self, size: u64) -> bool {
+        loop {
+            let long = self.replies.values().filter(|known| known.memory == LONG_MEMORY);
+            if long.count() < MAX_LONG && self.waiting().saturating_add(size) <= MAX_WAITING {
+                return true;
+            }
+            let raised = self.replies.values_mut().filter(|known| {
+                known.memory == LONG_MEMORY
+                    && !known.answer.as_ref().is_some_and(|answer| waits(&answer.reply))
+            });
+            match raised.min_by_key(|known| known.since) {
+                Some(known) => known.memory = MEMORY,
+                None => return false,
+            }
+        }
     }
 
     /// When the first of the replies is old.
@@ -167,8 +209,7 @@ impl Recall {
         let mut all = self.lock();
         let of_origin = all.entry(origin.clone()).or_default();
         of_origin.forget_what_is_old();
-        let replies = &mut of_origin.replies;
-        match replies.get(key) {
+        match of_origin.replies.get(key) {
             None => {}
             Some(known) if known.request != request => return Err(JobError::KeyReused),
             Some(Known {
@@ -190,13 +231,7 @@ impl Recall {
                 return Ok(Begun::Again(Box::new(reply)));
             }
         }
-        if replies.len() >= MAX_REPLIES {
-            let finished = replies.iter().filter(|(_, known)| known.answer.is_some());
-            let oldest = finished
-                .min_by_key(|(_, known)| known.since)
-                .map(|(key, _)| key.clone());
-            replies.remove(&oldest.ok_or(JobError::Busy)?);
-        }
+        of_origin.make_room()?;
         let (end_of_first, end) = watch::channel(());
         let known = Known {
             request,
@@ -208,7 +243,7 @@ impl Recall {
                 end,
             },
         };
-        replies.insert(key.clone(), known);
+        of_origin.replies.insert(key.clone(), known);
         Ok(Begun::First(Ticket {
             recall: Arc::clone(self),
             origin: origin.clone(),
@@ -312,15 +347,12 @@ impl Ticket {
                 .collect(),
             _ => Vec::new(),
         };
-        let waits = matches!(reply, Reply::Documents(signed) if signed.documents.iter().any(|one| {
-            matches!(one, SignedDocument::Signed { waiting: true, .. })
-        }));
         let size: u64 = documents.iter().map(Sealed::size).sum();
         let mut all = self.recall.lock();
         let Some(of_origin) = all.get_mut(&self.origin) else {
             return;
         };
-        let long = waits && of_origin.waiting().saturating_add(size) <= MAX_WAITING;
+        let long = waits(reply) && of_origin.has_room_for_long(size);
         if let Some(known) = of_origin.replies.get_mut(&self.key) {
             known.since = Instant::now();
             known.memory = if long { LONG_MEMORY } else { MEMORY };
@@ -361,6 +393,12 @@ pub async fn forget_in_time(recall: Arc<Recall>) {
     }
 }
 
+/// Whether a document of the reply waits for its level.
+fn waits(reply: &Reply) -> bool {
+    let waits = |one: &SignedDocument| matches!(one, SignedDocument::Signed { waiting: true, .. });
+    matches!(reply, Reply::Documents(signed) if signed.documents.iter().any(waits))
+}
+
 fn fingerprint(request: &impl Serialize) -> Result<[u8; 32], JobError> {
     let text = serde_json::to_vec(request).map_err(|error| JobError::Internal(error.to_string()))?;
     Ok(Sha256::digest(text).into())
@@ -372,8 +410,80 @@ mod tests {
     use trien_protocol::reply::UploadReply;
 
     use super::super::documents::{Documents, Memory};
+    use super::super::{Holdings, Silent};
     use super::*;
     use crate::policy::origin::Schemes;
+    use crate::transport::Channel;
+    use crate::transport::program::Peer;
+
+    /// A reply with one document.
+    fn reply(waiting: bool) -> Reply {
+        let documents =
+            json!([{ "status": "signed", "name": "a", "sha256": "aa", "size": 1, "waiting": waiting }]);
+        let certificate = json!({
+            "sha256": "", "certificate": "", "chain": [], "subject": {}, "issuer": "", "serial": "",
+            "not_before": "", "not_after": "", "supported_algorithms": [],
+        });
+        let receipt = json!({
+            "manifest": "", "entry": 1, "hash": "", "time": "", "certificate": "", "results": [],
+        });
+        let signed = json!({ "documents": documents, "certificate": certificate, "receipt": receipt });
+        Reply::Documents(serde_json::from_value(signed).unwrap())
+    }
+
+    #[test]
+    fn what_waits_for_its_level_does_not_make_way_for_what_does_not() {
+        let recall = Arc::new(Recall::default());
+        let origin = Origin::parse("https://a.vn", Schemes::Https).unwrap();
+        let caller = Caller {
+            channel: Channel::WebSocket {
+                origin: origin.clone(),
+                peer: Peer::default(),
+            },
+            holdings: Arc::new(Holdings::with_quota(1 << 20)),
+            manifest: None,
+            report: Box::new(Silent),
+            commitment: Arc::default(),
+            needed: None,
+        };
+        let key = |name: &str, number: usize| -> IdempotencyKey {
+            serde_json::from_value(json!(format!("0123456789-{name}-{number}"))).unwrap()
+        };
+        let answer = |name: &str, number: usize, waiting: bool| {
+            let begun = recall.begin(&caller, &origin, &key(name, number), &"a request");
+            match begun.unwrap() {
+                Begun::First(ticket) => ticket.keep(&reply(waiting), &caller),
+                Begun::Again(_) | Begun::Ending(_) => panic!("{name} {number} was asked before"),
+            }
+        };
+        let known = |name: &str, numbers: std::ops::Range<usize>| -> Vec<usize> {
+            let all = recall.lock();
+            let replies = &all[&origin].replies;
+            numbers
+                .filter(|number| replies.contains_key(&key(name, *number)))
+                .collect()
+        };
+        let first: Vec<usize> = (0..16).collect();
+        (0..16).for_each(|number| answer("wait", number, true));
+        (0..40).for_each(|number| answer("short", number, false));
+        assert_eq!(known("wait", 0..16), first);
+        assert_eq!(known("short", 0..40), (24..40).collect::<Vec<_>>());
+
+        // One more than there are places for is kept no longer than what does not wait.
+        answer("wait", 16, true);
+        assert_eq!(known("wait", 16..17), [16]);
+        (40..56).for_each(|number| answer("short", number, false));
+        assert_eq!(known("wait", 0..17), first);
+
+        // One that has its level gives its place away.
+        let raised = Documents::new(30, Memory::of(30)).seal(b"raised", None).unwrap();
+        recall.raised(&origin, &key("wait", 3), "aa", &raised, Level::BT);
+        answer("wait", 17, true);
+        (56..72).for_each(|number| answer("short", number, false));
+        let rest: Vec<usize> = (0..18).filter(|number| ![3, 16].contains(number)).collect();
+        assert_eq!(known("wait", 0..18), rest);
+        assert_eq!(known("short", 0..72), (56..72).collect::<Vec<_>>());
+    }
 
     /// What is only remembered makes way for what is asked for now, the oldest first; the replies stay.
     #[test]
