@@ -1,4 +1,5 @@
-//! The point of a job from which on nobody can take it back: the record is about to say that something was signed.
+//! The point of a job from which on nobody can take it back: the person or the record is about to hear that something was
+//! signed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -16,8 +17,8 @@ const LEFT: u8 = 2;
 pub struct Commitment(AtomicU8);
 
 impl Commitment {
-    /// To be called before the record says that something was signed. Whoever may ask for the reply again can rely on
-    /// it from then on.
+    /// To be called before the person is told, or the record says, that something was signed. Whoever may ask for the
+    /// reply again can rely on it from then on.
     ///
     /// # Errors
     /// [`JobError::Cancelled`] if the page has left meanwhile: then nothing that was signed leaves.

@@ -48,6 +48,16 @@ pub(super) struct Reached {
     pub(super) waiting: bool,
 }
 
+/// The level above B-B that a request asks for.
+pub(super) fn wanted(call: &SignDocuments) -> Option<Level> {
+    match call.level {
+        None | Some(call::Level::BB) => None,
+        Some(call::Level::BT) => Some(Level::BT),
+        Some(call::Level::BLt) => Some(Level::BLT),
+        Some(call::Level::BLta) => Some(Level::BLTA),
+    }
+}
+
 impl Levels {
     /// None if level B-B is all that was asked for. The shell raises what it has written itself.
     ///
@@ -58,11 +68,8 @@ impl Levels {
         caller: &Caller,
         call: &SignDocuments,
     ) -> Result<Option<Self>, JobError> {
-        let level = match call.level {
-            None | Some(call::Level::BB) => return Ok(None),
-            Some(call::Level::BT) => Level::BT,
-            Some(call::Level::BLt) => Level::BLT,
-            Some(call::Level::BLta) => Level::BLTA,
+        let Some(level) = wanted(call) else {
+            return Ok(None);
         };
         if level > highest(call.format) {
             return Err(Argument::NoSuchLevel.into());

@@ -313,7 +313,10 @@ async fn blocking<T: Send + 'static>(
 /// [`JobError`].
 pub async fn run(context: &Arc<Context>, caller: Caller, job: Job) -> Result<Reply, JobError> {
     let Some((origin, key)) = caller.channel.origin().cloned().zip(job.key().cloned()) else {
-        return carry_out(context, &caller, job).await;
+        return match job.outlasts_its_window() {
+            true => attended(context, caller, job, None).await,
+            false => carry_out(context, &caller, job).await,
+        };
     };
     // Who may not ask may not ask again either.
     job.judge(&caller.channel, &context.grants)?;
@@ -327,18 +330,25 @@ pub async fn run(context: &Arc<Context>, caller: Caller, job: Job) -> Result<Rep
                 return Ok(*reply);
             }
             Begun::Ending(end) => end.come().await,
-            Begun::First(ticket) => return first(context, caller, job, ticket).await,
+            Begun::First(ticket) => return attended(context, caller, job, Some(ticket)).await,
         }
     }
 }
 
-/// Carries a job out whose reply may be asked for again. When the page leaves it is withdrawn, unless the record is about
-/// to have its result.
-async fn first(context: &Arc<Context>, caller: Caller, job: Job, ticket: Ticket) -> Result<Reply, JobError> {
+/// Carries a job out in a task of its own: one whose reply may be asked for again, which the ticket is for, or one that
+/// goes on when the person has been told that it is done. When the page leaves it is withdrawn, unless it is committed.
+async fn attended(
+    context: &Arc<Context>,
+    caller: Caller,
+    job: Job,
+    ticket: Option<Ticket>,
+) -> Result<Reply, JobError> {
     let (context, commitment) = (Arc::clone(context), Arc::clone(&caller.commitment));
     let work = tokio::spawn(async move {
         let reply = carry_out(&context, &caller, job).await?;
-        ticket.keep(&reply, &caller);
+        if let Some(ticket) = ticket {
+            ticket.keep(&reply, &caller);
+        }
         Ok(reply)
     });
     Attended::new(work, commitment).end().await
@@ -353,6 +363,11 @@ impl Job {
             Self::SignDocuments(call) => call.idempotency_key.as_ref(),
             Self::Certificates(_) | Self::VerifyDocuments(_) => None,
         }
+    }
+
+    /// Whether the person is told that it is done while it is still at work: authorities raise what he signed.
+    fn outlasts_its_window(&self) -> bool {
+        matches!(self, Self::SignDocuments(call) if levels::wanted(call).is_some())
     }
 
     /// The certificate that the page has been shown when it has this reply.

@@ -275,7 +275,8 @@ async fn carry_out(
     }
     let mut window = Some(approved);
     if let Some(levels) = &levels {
-        // The person is done; authorities may take their time.
+        // The person is done, and is told so: that must stay true however long authorities take, and whoever leaves.
+        caller.commitment.commit()?;
         if let Some(window) = window.take() {
             window.finish(outcome(signed(&items), items.len())).await;
         }
@@ -289,7 +290,9 @@ async fn carry_out(
         })
         .collect();
     let known = Knowledge::of(context, found, &signer);
-    caller.commitment.commit()?;
+    if levels.is_none() {
+        caller.commitment.commit()?;
+    }
     let receipt = intent.receipt(results.clone())?;
     briefly(|| known.keep(results));
     for sealed in items.iter().filter_map(Item::result) {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::formats::algorithm_of;
-use crate::support::daemon::Page;
-use crate::support::office::{Office, Server};
+use crate::support::daemon::{Daemon, Page, record, wait_for};
+use crate::support::office::{Office, RELEASE, Server};
 use crate::support::{repository, succeed};
 use crate::{judged, keep, level_alone, openssl_verifies, portal, without_authority};
 use serde_json::{Value, json};
@@ -128,6 +128,17 @@ fn a_page_that_was_gone_gets_the_raised_document_by_its_key() {
         "{reply}"
     );
     drop(page);
+    // What is signed meanwhile, each under a key of its own, does not take its place.
+    let mut page = Page::connected(&daemon);
+    let text = page.upload("đơn.txt", b"x");
+    for number in 0..16 {
+        let other = json!({
+            "documents": [text], "format": "cades_detached", "idempotency_key": format!("0123456789abcdef-{number}"),
+        });
+        let reply = page.call("sign_documents", &other);
+        assert_eq!(reply["result"]["documents"][0]["status"], "signed", "{reply}");
+    }
+    drop(page);
     let _server = Server::start(office.desk.pki(), port);
     let began = Instant::now();
     let (mut page, raised) = loop {
@@ -155,6 +166,55 @@ fn a_page_that_was_gone_gets_the_raised_document_by_its_key() {
         "documents": [pdf], "format": "pades", "level": "B-LT", "idempotency_key": "0123456789abcdef",
     });
     assert_eq!(page.refusal("sign_documents", &other), "key_reused");
+    assert_eq!(times(&office, "approved"), 17);
+}
+
+/// How often the record says that this happened.
+fn times(office: &Office, action: &str) -> usize {
+    let actions = record(&office.desk, 0);
+    actions.iter().filter(|one| *one == action).count()
+}
+
+/// A page that has asked for B-T, with these words more, of an authority that takes its time: the person has said yes and
+/// has been told that it is signed.
+fn at_the_authority(daemon: &Daemon, more: &Value) -> (Page, u64, Value) {
+    let mut page = Page::connected(daemon);
+    let text = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    let mut call = json!({ "documents": [text], "format": "cades_detached", "level": "B-T" });
+    let words = call.as_object_mut().unwrap();
+    words.extend(more.as_object().unwrap().clone());
+    let id = page.ask("sign_documents", &call);
+    while page.receive().unwrap().0["params"]["stage"] != "stamping" {}
+    (page, id, call)
+}
+
+#[test]
+fn what_the_person_was_told_is_signed_stays_signed_whoever_leaves_the_authority_waiting() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let (daemon, _page) = portal(&office, &server.url("held"));
+
+    // Nobody takes it back.
+    let (mut page, id, call) = at_the_authority(&daemon, &json!({ "idempotency_key": "0123456789abcdef" }));
+    let cancelled = page.call("cancel", &json!({ "request": id }));
+    assert_eq!(cancelled["result"]["cancelled"], false, "{cancelled}");
+    drop(page);
+    // Who comes back with its key waits with it, and nobody is asked again.
+    let mut page = Page::connected(&daemon);
+    let again = page.ask("sign_documents", &call);
+    // Without a key nobody gets the document, but what the person read is what the record says.
+    let (left, ..) = at_the_authority(&daemon, &json!({}));
+    drop(left);
+    std::fs::write(office.desk.pki().join(RELEASE), "").unwrap();
+    let reply = page.reply(again);
+    assert_eq!(reply["result"]["documents"][0]["status"], "signed", "{reply}");
+    wait_for(|| times(&office, "signed") == 2);
+    assert_eq!([times(&office, "approved"), times(&office, "withdrawn")], [2, 0]);
+    assert_eq!(page.call("sign_documents", &call)["result"], reply["result"]);
+    let receipt = reply["result"]["receipt"].to_string();
+    std::fs::write(office.desk.path("receipt.json"), receipt).unwrap();
+    let mut verify = office.desk.trien(["audit", "verify", "--receipt"]);
+    succeed(verify.arg(office.desk.path("receipt.json")));
 }
 
 #[test]

@@ -53,7 +53,7 @@ export interface SignDocumentsOptions extends CallOptions {
   /**
    * 16 to 64 letters, digits and `-`, of the page's own making, kept by it: for a day the same call with the same key signs
    * nothing anew and asks nobody, and its results are as far as they have come. For documents that wait while the page is
-   * gone.
+   * gone; sixteen such calls of a site are kept so long, and what is more for ten minutes.
    */
   idempotencyKey?: string;
   /** SHA-256 of a certificate that {@link Trien.certificates} returned; if absent the person picks. */
