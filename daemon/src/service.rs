@@ -16,7 +16,7 @@ use crate::cli::{CliError, Shell};
 use crate::config::{ADMIN_POLICY, Config, ConfigError, ModuleConfig, PromptProgram};
 use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
-use crate::jobs::{Context, MAX_LABOUR, Memory, Recall, Recent};
+use crate::jobs::{Context, Guesses, MAX_LABOUR, Memory, Recall, Recent};
 use crate::language::{Arguments, arguments};
 use crate::network::Network;
 use crate::places::{NoPlaces, Places};
@@ -186,6 +186,7 @@ fn context(
         seats: Seats::default(),
         recent: Recent::default(),
         rates: Arc::default(),
+        guesses: Guesses::default(),
     }
 }
 

@@ -102,10 +102,6 @@ fn a_certificate_is_shared_and_named_afterwards() {
         1,
         "the issuing authority, without the root"
     );
-    assert_eq!(
-        code(&page.call("certificates", &json!({ "tax_code": "0000000000" }))),
-        "no_certificate"
-    );
     let reply = page.call("sign_documents", &named(&sha256));
     assert_eq!(reply["result"]["documents"][0]["status"], "signed", "{reply}");
     // Another connection has not been shown it, even if it knows the name.
@@ -116,6 +112,59 @@ fn a_certificate_is_shared_and_named_afterwards() {
         code(&other.call("sign_documents", &stolen)),
         "certificate_not_found"
     );
+}
+
+#[test]
+fn a_page_cannot_find_out_whose_tokens_these_are_by_trying_tax_codes() {
+    let desk = desk();
+    for (label, profile, subject) in [
+        ("firm", "citizen", "C=VN,CN=Công ty A,UID=MST:0100000001"),
+        ("old", "expired", "C=VN,CN=Công ty B,UID=MST:0100000002"),
+        (
+            "sealed",
+            "encryption_only",
+            "C=VN,CN=Công ty C,UID=MST:0100000003",
+        ),
+    ] {
+        desk.add_key_of(label, "ec:p256", profile, subject);
+    }
+    let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"approve\"\nrepeat = true\n");
+    let mut page = Page::connected(&daemon);
+    let ask = |page: &mut Page, tax_code: &str| page.call("certificates", &json!({ "tax_code": tax_code }));
+    let shared = ask(&mut page, "0100000001");
+    assert_eq!(
+        shared["result"]["subject"]["tax_code"], "0100000001",
+        "the person agreed: {shared}"
+    );
+
+    // Of none, of one that has expired and of one that is for something else it hears the same, and as often as it asks.
+    let missed = ask(&mut page, "0000000000");
+    assert_eq!(code(&missed), "no_certificate", "{missed}");
+    for tax_code in ["0100000002", "0100000003", "0000000000", "0100000002"] {
+        assert_eq!(ask(&mut page, tax_code)["error"], missed["error"], "{tax_code}");
+    }
+    // More codes are not looked for, whether or not there is one, nor on another connection.
+    for page in [&mut page, &mut Page::connected(&daemon)] {
+        for tax_code in ["0000000001", "0100000001"] {
+            let refused = ask(page, tax_code);
+            assert_eq!(code(&refused), "rate_limited", "{refused}");
+            let said = refused["error"]["data"]["message"]["en"].as_str().unwrap();
+            assert!(said.contains("tax codes"), "{refused}");
+        }
+    }
+    // Without one the person is asked as ever.
+    assert!(page.call("certificates", &json!({}))["result"].is_object());
+    let story = [
+        "daemon_started",
+        "asked",
+        "shared",
+        "failed",
+        "failed",
+        "failed",
+        "asked",
+        "shared",
+    ];
+    assert_eq!(record(&desk, story.len()), story);
 }
 
 #[test]

@@ -34,6 +34,8 @@ error-key-reused = The site used the key of another request.
 error-key-reused-remedy = Load the page again; if it happens once more, tell the portal's operator.
 error-rate-limited = The site sends too many requests in a short time.
 error-rate-limited-remedy = Wait a minute and try again.
+error-tax-codes = The site has asked for the certificates of too many tax codes that are on no token here.
+error-tax-codes-remedy = Plug in the token with the right certificate, and try again in ten minutes.
 
 error-not-allowed = This website has no permission for this.
 error-not-allowed-remedy = If you trust the website, give it the permission in the signing program of this computer, or click on the page to be asked.

@@ -34,6 +34,8 @@ error-key-reused = Trang web đã dùng lại khóa của một yêu cầu khác
 error-key-reused-remedy = Hãy tải lại trang; nếu vẫn lỗi, hãy báo cho đơn vị vận hành cổng.
 error-rate-limited = Trang web gửi quá nhiều yêu cầu trong một thời gian ngắn.
 error-rate-limited-remedy = Hãy đợi một phút rồi thử lại.
+error-tax-codes = Trang web đã hỏi chứng thư số của quá nhiều mã số thuế không có trên thiết bị nào ở đây.
+error-tax-codes-remedy = Hãy cắm thiết bị có đúng chứng thư số, rồi thử lại sau mười phút.
 
 error-not-allowed = Trang web này chưa được phép làm việc này.
 error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy cấp quyền trong chương trình ký số của máy này, hoặc bấm vào trang để được hỏi.

@@ -73,6 +73,8 @@ fn main() {
             "upload_seconds": limits::MAX_UPLOAD_SECONDS,
             "recall_seconds": limits::MAX_RECALL_SECONDS,
             "waiting_seconds": limits::MAX_WAITING_SECONDS,
+            "tax_codes": limits::MAX_TAX_CODES,
+            "tax_code_seconds": limits::TAX_CODE_SECONDS,
         },
         "$defs": definitions(&mut generator, &names, &error),
     });

@@ -114,7 +114,9 @@ pub struct Hello {
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Certificates {
-    /// Only a certificate whose subject carries this tax code (`UID=MST:…`).
+    /// Only a certificate whose subject carries this tax code (`UID=MST:…`). Where none does that could be shared now the
+    /// answer is `no_certificate`, whatever the reason; and more than three different codes without one in ten minutes
+    /// are `rate_limited`: whose tokens these are, a page learns from the person alone.
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub tax_code: Option<String>,

@@ -54,6 +54,12 @@ pub const MAX_RECALL_SECONDS: u64 = 600;
 /// The same for a reply with a document that waits for its level, in seconds: a day.
 pub const MAX_WAITING_SECONDS: u64 = 86_400;
 
+/// Different tax codes that an origin may ask for within [`TAX_CODE_SECONDS`] where no certificate here carries them.
+pub const MAX_TAX_CODES: usize = 3;
+
+/// How long a tax code that was asked for in vain counts, in seconds.
+pub const TAX_CODE_SECONDS: u64 = 600;
+
 /// Certificates the person may choose from in one question.
 pub const MAX_CANDIDATES: usize = 100;
 

@@ -63,7 +63,8 @@ pub struct Found {
 ///
 /// # Errors
 /// Why nothing can be offered, the most helpful reason first: nothing fits, the certificate has expired, is unsuitable,
-/// or locked, or a token or the smart card service failed.
+/// or locked, or a token or the smart card service failed. Of certificates that were asked for by a tax code, none of
+/// this: whether one carries it that cannot be used is not for a page to find out.
 pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobError> {
     // The trust folder is looked at while the modules look at their tokens.
     let (sight, trust) = tokio::join!(look(context, wanted, wanted.signing), async { context.trust() });
@@ -111,6 +112,7 @@ async fn among(
                 found.verdicts.insert(name, verdict);
                 found.candidates.push(candidate);
             }
+            Err(_) if wanted.tax_code.is_some() => {}
             Err(error) => unfit = Some(error),
         }
     }

@@ -61,6 +61,9 @@ pub enum JobError {
     /// More requests in a short time than an origin may make.
     #[error("too many requests in a short time")]
     RateLimited,
+    /// More different tax codes in vain than an origin may name.
+    #[error("too many tax codes that no certificate here carries")]
+    TaxCodes,
     /// The batch ended at an item before this one.
     #[error("the batch ended before it")]
     Stopped,
@@ -186,7 +189,7 @@ impl JobError {
             Self::Busy => ErrorCode::Busy,
             Self::NotAllowed(NotAllowed) => ErrorCode::NotAllowed,
             Self::KeyReused => ErrorCode::KeyReused,
-            Self::RateLimited => ErrorCode::RateLimited,
+            Self::RateLimited | Self::TaxCodes => ErrorCode::RateLimited,
             Self::Stopped => ErrorCode::BatchStopped,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::Altered(_) | Self::Changed(_) => ErrorCode::DocumentAltered,

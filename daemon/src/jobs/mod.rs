@@ -10,6 +10,7 @@
 //! | [`sign_digests`] | the same over several digests, with one PIN |
 //! | [`augment`] | raising the level of what is signed |
 //! | `earlier` | what a document says of itself before it is signed: do its signatures hold, would it act |
+//! | `guesses` | the tax codes that a page has named in vain |
 //! | `knowledge` | what was known of a certificate when it signed, kept as evidence |
 //! | `levels` | the same for what a page has signed, at once or later |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
@@ -41,6 +42,7 @@ mod appearance;
 mod collecting;
 mod commitment;
 mod earlier;
+mod guesses;
 mod knowledge;
 mod levels;
 mod present;
@@ -85,6 +87,7 @@ pub use commitment::Commitment;
 use documents::Sealed;
 pub use documents::{Documents, Manifest, Memory};
 pub use error::{JobError, error_object};
+pub use guesses::Guesses;
 use recall::{Begun, Ticket};
 pub use recall::{Recall, forget_in_time};
 pub use recent::Recent;
@@ -128,6 +131,8 @@ pub struct Context {
     pub labour: Arc<Semaphore>,
     /// How many requests each origin has made lately.
     pub rates: Arc<Rates>,
+    /// The tax codes that each origin has asked for in vain lately.
+    pub guesses: Guesses,
     /// How many connections each origin has.
     pub seats: Seats,
     /// What is remembered of origins whose connections are gone.

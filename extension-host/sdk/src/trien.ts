@@ -199,7 +199,10 @@ export class Trien {
     return this.#hello.scopes;
   }
 
-  /** The person picks a certificate, and the page sees that one. */
+  /**
+   * The person picks a certificate, and the page sees that one. With `taxCode` only those that carry it are offered; where
+   * there is none nobody is asked, and more than three different codes in vain in ten minutes are `rate_limited`.
+   */
   async certificates(options: CallOptions & { taxCode?: string } = {}): Promise<Certificate> {
     const params = present({ tax_code: options.taxCode });
     return this.#ask<Certificate>("certificates", params, options);

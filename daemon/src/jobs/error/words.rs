@@ -29,6 +29,7 @@ pub(super) fn message(error: &JobError) -> Option<Bilingual> {
 pub(super) const fn remedy(error: &JobError) -> Option<&'static str> {
     match error {
         JobError::CertificatesHidden => Some(HIDDEN_REMEDY),
+        JobError::TaxCodes => Some("error-tax-codes-remedy"),
         JobError::Changed(_) => Some("error-document-altered-meanwhile-remedy"),
         JobError::Token(TokenError::Crowded) | JobError::Login(LoginError::Token(TokenError::Crowded)) => {
             Some("error-token-failed-crowded-remedy")
@@ -49,6 +50,7 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
             arguments([("reasons", refused.said(language))]),
         )),
         JobError::Changed(_) => plain("error-document-altered-meanwhile"),
+        JobError::TaxCodes => plain("error-tax-codes"),
         JobError::Token(TokenError::Crowded) | JobError::Login(LoginError::Token(TokenError::Crowded)) => {
             plain("error-token-failed-crowded")
         }
