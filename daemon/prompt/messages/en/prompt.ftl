@@ -10,7 +10,10 @@ ask-sign-documents = { $count ->
     [one] This site asks you to sign a document
    *[other] This site asks you to sign { $count } documents
 }
-ask-sign-digest = This site asks you to sign a digest
+ask-sign-digest = { $count ->
+    [one] This site asks you to sign a digest
+   *[other] This site asks you to sign { $count } digests
+}
 road-extension = The request came through the browser extension
 road-websocket = The request came through a WebSocket on this computer
 road-program = The request came from a program on this computer, not from a browser that Triện knows. Go on only if you started that program yourself.
@@ -26,7 +29,10 @@ digest-explained = This site does not show what you sign. Agree only if you trus
 documents = Documents ({ $count })
 documents-hint = Names are the site’s own. Click a line to see its whole digest.
 documents-search = Search by name or digest
-documents-none = No document fits the search.
+documents-none = { $of ->
+    [digests] No digest fits the search.
+   *[documents] No document fits the search.
+}
 documents-left-out = { $count } of { $total } cannot be signed: { $named }
 documents-warned = Look at the documents with a warning: { $count } of { $total }.
 warnings-unseen = Warnings to scroll to: { $count }
@@ -46,7 +52,10 @@ kind-xml = XML
 kind-zip = ZIP container
 kind-text = text
 kind-other = other data
-digest-heading = Digest to be signed
+digest-heading = { $count ->
+    [one] Digest to be signed
+   *[other] Digests to be signed ({ $count })
+}
 
 # A page that is not known yet
 permissions = It may
@@ -143,7 +152,10 @@ close = C_lose
 time-left = Refused by itself in { $time }
 working = Working…
 working-reader = Type the PIN on the card reader…
-working-progress = { $done } of { $total } documents signed…
+working-progress = { $of ->
+    [digests] { $done } of { $total } digests signed…
+   *[documents] { $done } of { $total } documents signed…
+}
 paused = The token was pulled after { $done } of { $total }. Put it back to go on.
 done-sign = Signed.
 done-partly = { $signed } signed, { $failed } not. The site has been told why.

@@ -9,7 +9,10 @@ ask-allow-origin = Trang này chưa từng làm việc ở đây. Bạn có cho 
 ask-sign-documents = { $count ->
    *[other] Trang web này xin chữ ký của bạn trên { $count } tài liệu
 }
-ask-sign-digest = Trang web này xin bạn ký một mã băm
+ask-sign-digest = { $count ->
+    [1] Trang web này xin bạn ký một mã băm
+   *[other] Trang web này xin bạn ký { $count } mã băm
+}
 road-extension = Yêu cầu đến qua tiện ích mở rộng của trình duyệt
 road-websocket = Yêu cầu đến qua kết nối WebSocket trên máy này
 road-program = Yêu cầu đến từ một chương trình trên máy này, không phải từ một trình duyệt mà Triện biết. Chỉ tiếp tục nếu chính bạn đã chạy chương trình đó.
@@ -25,7 +28,10 @@ digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Ch
 documents = Tài liệu ({ $count })
 documents-hint = Tên do trang web đặt. Nhấn vào một dòng để xem trọn mã băm.
 documents-search = Tìm theo tên hoặc giá trị băm
-documents-none = Không có tài liệu nào khớp.
+documents-none = { $of ->
+    [digests] Không có mã băm nào khớp.
+   *[documents] Không có tài liệu nào khớp.
+}
 documents-left-out = { $count } trên { $total } tài liệu không thể ký: { $named }
 documents-warned = Hãy xem các tài liệu có cảnh báo: { $count } trên { $total }.
 warnings-unseen = Cảnh báo phải cuộn mới thấy: { $count }
@@ -45,7 +51,10 @@ kind-xml = XML
 kind-zip = gói ZIP
 kind-text = văn bản
 kind-other = dữ liệu khác
-digest-heading = Mã băm sẽ được ký
+digest-heading = { $count ->
+    [1] Mã băm sẽ được ký
+   *[other] Mã băm sẽ được ký ({ $count })
+}
 
 # Một trang web chưa được biết đến
 permissions = Trang được phép
@@ -134,15 +143,24 @@ approve-share = Cho _xem
 approve-allow = Cho _phép
 approve-sign-in = Đăng _nhập
 refuse = _Từ chối
-refuse-keep = _Dừng lại, giữ { $count } tài liệu đã ký
+refuse-keep = _Dừng lại, giữ { $count } { $of ->
+    [digests] mã băm
+   *[documents] tài liệu
+} đã ký
 close = Đó_ng
 time-left = Tự động từ chối sau { $time }
 working = Đang xử lý…
 working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…
-working-progress = Đã ký { $done } trên { $total } tài liệu…
+working-progress = { $of ->
+    [digests] Đã ký { $done } trên { $total } mã băm…
+   *[documents] Đã ký { $done } trên { $total } tài liệu…
+}
 paused = Thiết bị đã bị rút ra khi mới ký { $done }/{ $total }. Hãy cắm lại để tiếp tục.
 done-sign = Đã ký xong.
-done-partly = Đã ký { $signed } tài liệu; { $failed } tài liệu không ký được. Trang web đã được báo lý do.
+done-partly = { $of ->
+    [digests] Đã ký { $signed } mã băm; { $failed } mã băm không ký được. Trang web đã được báo lý do.
+   *[documents] Đã ký { $signed } tài liệu; { $failed } tài liệu không ký được. Trang web đã được báo lý do.
+}
 done-share = Đã cho trang web xem chứng thư.
 done-allow = Đã cho phép.
 done-sign-in = Đã đăng nhập.

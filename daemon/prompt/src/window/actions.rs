@@ -4,6 +4,7 @@ use gtk4::prelude::*;
 use trien_protocol::prompt::{Outcome, PinEntry, QuestionKind};
 
 use super::Phrases;
+use super::documents::things;
 use crate::course::{Course, Phase};
 
 /// The bar.
@@ -133,7 +134,10 @@ impl Actions {
         let refuse = match (over, course.kept()) {
             (true, _) => self.phrases.say("close"),
             (false, 0) => self.phrases.say("refuse"),
-            (false, kept) => self.phrases.fill("refuse-keep", [("count", kept.into())]),
+            (false, kept) => {
+                let words = [("count", kept.into()), ("of", things(self.kind).into())];
+                self.phrases.fill("refuse-keep", words)
+            }
         };
         if named(&self.refuse).is_none_or(|words| words != refuse) {
             name(&self.refuse, &refuse);
@@ -153,7 +157,11 @@ impl Actions {
         match (course.progress(), course.pin()) {
             (Some((done, total)), _) if total > 1 => self.phrases.fill(
                 "working-progress",
-                [("done", done.into()), ("total", total.into())],
+                [
+                    ("done", done.into()),
+                    ("total", total.into()),
+                    ("of", things(self.kind).into()),
+                ],
             ),
             (None, PinEntry::Reader { .. }) => self.phrases.say("working-reader"),
             _ => self.phrases.say("working"),
@@ -161,7 +169,11 @@ impl Actions {
     }
 
     fn partly(&self, signed: u32, failed: u32) -> String {
-        let counts = [("signed", signed.into()), ("failed", failed.into())];
+        let counts = [
+            ("signed", signed.into()),
+            ("failed", failed.into()),
+            ("of", things(self.kind).into()),
+        ];
         self.phrases.fill("done-partly", counts)
     }
 

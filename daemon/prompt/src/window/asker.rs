@@ -77,7 +77,9 @@ fn asks(question: &Question, phrases: Phrases) -> String {
         QuestionKind::AllowOrigin => phrases.say("ask-allow-origin"),
         QuestionKind::ShareCertificate => phrases.say("ask-share-certificate"),
         QuestionKind::SignIn => phrases.say("ask-sign-in"),
-        QuestionKind::SignDigest => phrases.say("ask-sign-digest"),
+        QuestionKind::SignDigest => {
+            phrases.fill("ask-sign-digest", [("count", question.documents.len().into())])
+        }
         QuestionKind::SignDocuments => {
             phrases.fill("ask-sign-documents", [("count", question.documents.len().into())])
         }

@@ -64,9 +64,10 @@ impl Documents {
         }
         let is_digest = question.kind == QuestionKind::SignDigest;
         let single = is_digest && question.documents.len() == 1;
+        let count = [("count", question.documents.len().into())];
         let heading = match is_digest {
-            true => phrases.say("digest-heading"),
-            false => phrases.fill("documents", [("count", question.documents.len().into())]),
+            true => phrases.fill("digest-heading", count),
+            false => phrases.fill("documents", count),
         };
         let rows = question.documents.iter().enumerate();
         let rows: Vec<BoxedAnyObject> = rows
@@ -75,7 +76,8 @@ impl Documents {
         let model = gio::ListStore::new::<BoxedAnyObject>();
         model.extend_from_slice(&rows);
         let search = (question.documents.len() >= SEARCHABLE).then(|| search_field(phrases));
-        let none = label(&phrases.say("documents-none"), &["dim"]);
+        let none = phrases.fill("documents-none", [("of", things(question.kind).into())]);
+        let none = label(&none, &["dim"]);
         none.set_visible(false);
         let area = Self {
             widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
@@ -105,7 +107,11 @@ impl Documents {
         if let Some(warned) = warned(question, phrases) {
             area.widget.append(&label(&warned, &["warning", "small"]));
         }
-        if !is_digest {
+        let named = question
+            .documents
+            .iter()
+            .any(|document| !document.name.is_empty());
+        if !is_digest || named && !single {
             area.widget
                 .append(&label(&phrases.say("documents-hint"), &["dim", "small"]));
         }
@@ -184,6 +190,14 @@ impl Documents {
             .overflow(gtk4::Overflow::Hidden)
             .css_classes(["card"])
             .build()
+    }
+}
+
+/// What is signed, in the words of the messages that speak of it.
+pub(super) const fn things(kind: QuestionKind) -> &'static str {
+    match kind {
+        QuestionKind::SignDigest => "digests",
+        _ => "documents",
     }
 }
 

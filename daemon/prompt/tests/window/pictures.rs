@@ -25,6 +25,7 @@ fn the_window_can_be_photographed() {
         ("consent-window", plain(), None),
         ("dark", plain(), None),
         ("digest", digest(), None),
+        ("digests", digests(), None),
         ("share", share(), None),
         ("hostile", hostile(), None),
         ("scaled", plain(), scaled),
@@ -68,6 +69,17 @@ pub(crate) fn digest() -> Question {
     digest.documents[0].kind = None;
     digest.signature = None;
     digest
+}
+
+/// Three of them at once, with the page's names.
+pub(crate) fn digests() -> Question {
+    let mut digests = question(window_pin(TriesLeft::Unknown));
+    digests.kind = QuestionKind::SignDigest;
+    for digest in &mut digests.documents {
+        (digest.size, digest.kind) = (None, None);
+    }
+    digests.signature = None;
+    digests
 }
 
 /// A page that wants to see a certificate, of which there are two.

@@ -4,6 +4,7 @@ use trien_protocol::call::Language;
 use trien_protocol::prompt::{DocumentWarning, Outcome, PinEntry, Question, ToPrompt, TriesLeft, Warning};
 
 use super::desk::{self, Asked, Desk};
+use super::pictures::digests;
 use super::{PIN, by_a_program, certificate, document, question, window_pin};
 
 #[test]
@@ -303,6 +304,63 @@ fn n125_a_document_whose_earlier_signatures_do_not_hold_is_warned_of_at_its_line
         let lines: Vec<_> = warned.map(|node| node.name.lines().count()).collect();
         assert_eq!(lines, [2], "{tree:#?}");
         assert!(labels.iter().any(|node| node.name == in_all), "{tree:#?}");
+    }
+}
+
+#[test]
+fn several_digests_are_counted_and_the_names_are_the_pages_own() {
+    let desk = Desk::with_assistive_technology();
+    for (language, approve, told) in [
+        (
+            Language::Vi,
+            "alt+k",
+            [
+                "Trang web này xin bạn ký 3 mã băm",
+                "Mã băm sẽ được ký (3)",
+                "Tên do trang web đặt. Nhấn vào một dòng để xem trọn mã băm.",
+                "Đã ký 1 trên 3 mã băm…",
+                "Dừng lại, giữ 1 mã băm đã ký",
+                "Đã ký 2 mã băm; 1 mã băm không ký được. Trang web đã được báo lý do.",
+            ],
+        ),
+        (
+            Language::En,
+            "alt+s",
+            [
+                "This site asks you to sign 3 digests",
+                "Digests to be signed (3)",
+                "Names are the site’s own. Click a line to see its whole digest.",
+                "1 of 3 digests signed…",
+                "Stop, keep the 1 signed",
+                "2 signed, 1 not. The site has been told why.",
+            ],
+        ),
+    ] {
+        let [asks, heading, hint, working, kept, partly] = told;
+        let mut three = digests();
+        three.language = language;
+        let mut asked = desk.ask(three);
+        let tree = asked.accessible();
+        let window = tree.all().into_iter().find(|node| node.role == "dialog");
+        let title = &window.expect("a dialog").name;
+        assert!(title.starts_with(&format!("{asks} – ")), "{title}");
+        for words in [asks, heading, hint] {
+            let is_told = tree
+                .all()
+                .iter()
+                .any(|node| node.role == "label" && node.name == words);
+            assert!(is_told, "{words:?} in {tree:#?}");
+        }
+        asked.type_text(PIN);
+        asked.wait_until_armed();
+        asked.key_until_heard(approve);
+        asked.assert_approved(0);
+        asked.say(&ToPrompt::Progress { done: 1, total: 3 });
+        asked.wait_until_told(working);
+        asked.say(&ToPrompt::Paused { done: 1, total: 3 });
+        asked.wait_until_told(kept);
+        asked.say(&ToPrompt::Finish(Outcome::Partly { signed: 2, failed: 1 }));
+        asked.wait_until_told(partly);
     }
 }
 
