@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -45,6 +46,44 @@ fn through_the_extension_after_a_click_the_person_is_asked_once() {
     let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
     assert_eq!(page.hello()["result"]["version"], 1);
     assert_eq!(record(&desk, 3).len(), 3);
+}
+
+/// What the person reads tells the portal of every month from one that only looks like it.
+#[test]
+fn who_had_a_permission_that_has_ended_is_put_to_the_person_as_known() {
+    let desk = Desk::bare();
+    let (daemon, question) = Daemon::keeping_the_question(&desk);
+    let ended = format!(
+        "[[origin]]\norigin = \"{PORTAL}\"\nscopes = [\"sign\"]\n\
+         granted = \"2026-01-01T00:00:00Z\"\nexpires = \"2026-01-31T00:00:00Z\"\n"
+    );
+    for (written, origin, known) in [
+        ("", PORTAL, false),
+        (ended.as_str(), PORTAL, true),
+        (ended.as_str(), "https://dichvucong-example.vn", false),
+    ] {
+        let file = desk.home().join("config/origins.toml");
+        std::fs::write(&file, written).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        let mut page = Page::opening(&daemon, &opening(origin, origin, true));
+        assert_eq!(page.receive().unwrap().0["method"], "permission", "{written}");
+        wait_for(|| question.exists());
+        let asked = || {
+            std::fs::read_to_string(&question)
+                .ok()
+                .filter(|text| text.ends_with('}'))
+        };
+        wait_for(|| asked().is_some());
+        let asked: Value = serde_json::from_str(&asked().unwrap()).unwrap();
+        assert_eq!(
+            (&asked["kind"], &asked["known_before"]),
+            (&json!("allow_origin"), &json!(known)),
+            "{written}: {asked}"
+        );
+        // Its end was no answer.
+        page.receive().unwrap();
+        std::fs::remove_file(&question).unwrap();
+    }
 }
 
 #[test]

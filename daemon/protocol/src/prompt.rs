@@ -152,6 +152,9 @@ pub struct Question {
     /// What a page that is not known yet may be allowed; for [`QuestionKind::AllowOrigin`] only.
     #[serde(default)]
     pub permissions: Vec<Permission>,
+    /// That the person allowed it something before, and the time for that is over; for [`QuestionKind::AllowOrigin`] only.
+    #[serde(default)]
+    pub known_before: bool,
     /// What the person may choose from; the first is proposed. Empty for [`QuestionKind::AllowOrigin`] only.
     pub certificates: Vec<ShownCertificate>,
     /// Certificates that would fit but for the date, of the person's own tokens: it is said that they are there.
@@ -165,7 +168,7 @@ pub struct Question {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
-    /// May this page, which is not known yet, ask at all? No certificate, no PIN.
+    /// May this page, which is not known yet or not any more, ask at all? No certificate, no PIN.
     AllowOrigin,
     /// May this page see a certificate of yours? No PIN.
     ShareCertificate,

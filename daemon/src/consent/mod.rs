@@ -124,8 +124,8 @@ pub trait Prompter: Send + Sync {
     /// [`AskError`].
     async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError>;
 
-    /// Puts a page to the person that nobody has decided about: what may it ask for, and for how many days? The same is
-    /// true of dropping it.
+    /// Puts a page to the person that nobody has decided about, or that he allowed something before whose time is over
+    /// (`known_before`): what may it ask for, and for how many days? The same is true of dropping it.
     ///
     /// # Errors
     /// [`AskError`].
@@ -134,6 +134,7 @@ pub trait Prompter: Send + Sync {
         _turn: Turn,
         _channel: &Channel,
         _permissions: Vec<Permission>,
+        _known_before: bool,
     ) -> Result<(Vec<Permission>, u32), AskError> {
         Err(AskError::NobodyToAsk(
             "a page is put to a person at a window".into(),

@@ -170,6 +170,7 @@ impl ProcessPrompter {
             left_out: offer.left_out.clone(),
             signature: offer.signature.clone(),
             permissions: Vec::new(),
+            known_before: false,
             certificates: offer.candidates.iter().map(show).collect(),
             not_valid_now: offer.not_valid_now.iter().map(show_not_valid).collect(),
             seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
@@ -227,6 +228,7 @@ impl Prompter for ProcessPrompter {
         turn: Turn,
         channel: &Channel,
         permissions: Vec<Permission>,
+        known_before: bool,
     ) -> Result<(Vec<Permission>, u32), AskError> {
         let asker = asker(channel).await?;
         let question = Question {
@@ -237,6 +239,7 @@ impl Prompter for ProcessPrompter {
             left_out: None,
             signature: None,
             permissions,
+            known_before,
             certificates: Vec::new(),
             not_valid_now: Vec::new(),
             seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),

@@ -35,7 +35,11 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
     let intent = context
         .audit
         .intend(Subject::of_request(channel, "allow_origin"))?;
-    let (granted, days) = match context.prompter.introduce(turn, channel, permissions).await {
+    let known_before = context.grants.has_ended(origin, now);
+    let introduced = context
+        .prompter
+        .introduce(turn, channel, permissions, known_before);
+    let (granted, days) = match introduced.await {
         Ok(introduced) => introduced,
         Err(error) => return Err(end(intent, error.into())),
     };

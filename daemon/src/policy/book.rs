@@ -233,6 +233,17 @@ impl GrantBook {
         usable.then_some(offered)
     }
 
+    /// Whether the user allowed it something whose time is over.
+    #[must_use]
+    pub fn has_ended(&self, origin: &Origin, now: OffsetDateTime) -> bool {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refresh(&mut read);
+        let over = |end: &Option<OffsetDateTime>| end.is_some_and(|end| end <= now);
+        read.grants
+            .of(origin)
+            .is_some_and(|grant| grant.scopes.values().any(over))
+    }
+
     /// Changes the user's file, as [`Grants::try_edit`]. Waits for whoever changes it as well.
     ///
     /// # Errors

@@ -5,7 +5,8 @@ window-title = { $asks } – { $origin } – Triện
 # Who asks, and what
 ask-share-certificate = This site wants to see one of your certificates
 ask-sign-in = This site asks you to sign in
-ask-allow-origin = This site has not been here before. May it ask you for signatures?
+ask-allow-origin = You have not allowed this site. May it ask you for signatures?
+ask-allow-origin-again = You allowed this site before, and the time for that is over. May it go on asking you for signatures?
 ask-sign-documents = { $count ->
     [one] This site asks you to sign a document
    *[other] This site asks you to sign { $count } documents
@@ -22,7 +23,7 @@ origin-unicode = In Unicode: { $host }
 origin-around = inside a page of another site:
 share-explained = The site will see the name, the identity numbers and the public key in the certificate. Nothing is signed.
 sign-in-explained = The site learns who you are: your name, your identity numbers, and that the key is in your hands. No document is signed. Go on only if you came to this site yourself to sign in.
-allow-explained = Nothing is signed and nothing is shown to the site now. Each time it asks, you are asked again. Allow only a site that you came to yourself.
+allow-explained = Nothing is signed and nothing is shown to the site now. Each time it wants a certificate, a sign-in or a signature, you are asked again; only to have signatures checked it need not ask. Allow only a site that you came to yourself.
 digest-explained = This site does not show what you sign. Agree only if you trust it and know what you are signing.
 
 # Documents

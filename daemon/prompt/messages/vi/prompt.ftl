@@ -5,7 +5,8 @@ window-title = { $asks } – { $origin } – Triện
 # Ai hỏi, hỏi gì
 ask-share-certificate = Trang web này muốn xem một chứng thư số của bạn
 ask-sign-in = Trang này đề nghị bạn đăng nhập
-ask-allow-origin = Trang này chưa từng làm việc ở đây. Bạn có cho phép nó đề nghị bạn ký không?
+ask-allow-origin = Trang này hiện chưa được bạn cho phép. Bạn có cho phép nó đề nghị bạn ký không?
+ask-allow-origin-again = Bạn từng cho phép trang này, nay đã hết thời hạn. Bạn có cho phép nó tiếp tục đề nghị bạn ký không?
 ask-sign-documents = { $count ->
    *[other] Trang web này xin chữ ký của bạn trên { $count } tài liệu
 }
@@ -21,7 +22,7 @@ origin-unicode = Dạng Unicode: { $host }
 origin-around = nằm trong một trang của trang web khác:
 share-explained = Trang web sẽ thấy tên, các số định danh và khóa công khai trong chứng thư. Chưa có gì được ký.
 sign-in-explained = Trang sẽ biết bạn là ai: họ tên, các số định danh, và bạn đang giữ khóa. Không có tài liệu nào được ký. Chỉ tiếp tục nếu chính bạn đã vào trang này để đăng nhập.
-allow-explained = Lúc này chưa có gì được ký và trang chưa xem được gì. Mỗi lần trang đề nghị, bạn sẽ được hỏi lại. Chỉ cho phép trang mà chính bạn đã chủ động vào.
+allow-explained = Lúc này chưa có gì được ký và trang chưa xem được gì. Mỗi lần trang cần chứng thư, đăng nhập hay chữ ký, bạn sẽ được hỏi lại; chỉ việc kiểm tra chữ ký là không hỏi. Chỉ cho phép trang mà chính bạn đã chủ động vào.
 digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Chỉ đồng ý nếu bạn tin trang web này và biết mình đang ký gì.
 
 # Tài liệu
@@ -62,7 +63,7 @@ permissions-days = Thời _hạn
 permission-certificates = đề nghị xem một chứng thư số của bạn
 permission-sign-in = đề nghị bạn đăng nhập
 permission-sign = đề nghị bạn ký tài liệu
-permission-batch = đề nghị ký nhiều tài liệu một lần
+permission-batch = đề nghị nhiều chữ ký một lần
 permission-verify = nhờ kiểm tra chữ ký
 permission-blind-digest = đề nghị bạn ký giá trị băm mà không ai xem được nội dung
 days-one = một ngày

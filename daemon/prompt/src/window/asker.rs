@@ -74,6 +74,7 @@ pub(super) fn title(question: &Question, phrases: Phrases) -> String {
 
 fn asks(question: &Question, phrases: Phrases) -> String {
     match question.kind {
+        QuestionKind::AllowOrigin if question.known_before => phrases.say("ask-allow-origin-again"),
         QuestionKind::AllowOrigin => phrases.say("ask-allow-origin"),
         QuestionKind::ShareCertificate => phrases.say("ask-share-certificate"),
         QuestionKind::SignIn => phrases.say("ask-sign-in"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trien_protocol::call::Language;
 use trien_protocol::prompt::{
     Answer, FromPrompt, Outcome, Permission, PinEntry, Question, QuestionKind, ToPrompt,
 };
@@ -31,6 +32,48 @@ pub(crate) fn first_use_blind() -> Question {
     let mut question = first_use();
     question.permissions.push(Permission::BlindDigest);
     question
+}
+
+#[test]
+fn who_was_allowed_before_is_told_from_who_was_not() {
+    let desk = Desk::with_assistive_technology();
+    for (language, known_before, asks, explained) in [
+        (
+            Language::Vi,
+            false,
+            "Trang này hiện chưa được bạn cho phép. Bạn có cho phép nó đề nghị bạn ký không?",
+            "chỉ việc kiểm tra chữ ký là không hỏi",
+        ),
+        (
+            Language::Vi,
+            true,
+            "Bạn từng cho phép trang này, nay đã hết thời hạn. Bạn có cho phép nó tiếp tục đề nghị bạn ký không?",
+            "chỉ việc kiểm tra chữ ký là không hỏi",
+        ),
+        (
+            Language::En,
+            false,
+            "You have not allowed this site. May it ask you for signatures?",
+            "only to have signatures checked it need not ask",
+        ),
+        (
+            Language::En,
+            true,
+            "You allowed this site before, and the time for that is over. May it go on asking you for signatures?",
+            "only to have signatures checked it need not ask",
+        ),
+    ] {
+        let mut question = first_use();
+        (question.language, question.known_before) = (language, known_before);
+        let asked = desk.ask(question);
+        let tree = asked.accessible();
+        let window = tree.all().into_iter().find(|node| node.role == "dialog");
+        let title = &window.expect("a dialog").name;
+        assert!(title.starts_with(&format!("{asks} – ")), "{title}");
+        let labels = || tree.all().into_iter().filter(|node| node.role == "label");
+        assert!(labels().any(|node| node.name == asks), "{tree:#?}");
+        assert!(labels().any(|node| node.name.contains(explained)), "{tree:#?}");
+    }
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn question(pin: PinEntry) -> Question {
             locks: false,
         }),
         permissions: Vec::new(),
+        known_before: false,
         certificates: vec![certificate(pin)],
         not_valid_now: Vec::new(),
         seconds: 120,
