@@ -101,7 +101,7 @@ impl NativeSocket {
     /// Serves connections until the halt.
     pub async fn serve(self, context: Arc<Context>, halt: Halt) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let log = QuietLog::default();
+        let log = Arc::new(QuietLog::default());
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -124,10 +124,10 @@ impl NativeSocket {
                 log.note("too many connections on the socket");
                 continue;
             };
-            let (context, halt) = (Arc::clone(&context), halt.clone());
+            let (context, halt, log) = (Arc::clone(&context), halt.clone(), Arc::clone(&log));
             tokio::spawn(async move {
                 let peer = credentials.pid().map_or_else(Peer::default, Peer::with_pid);
-                converse(stream, peer, context, halt).await;
+                converse(stream, peer, context, halt, &log).await;
                 drop(place);
             });
         }
@@ -161,10 +161,10 @@ impl Drop for NativeSocket {
     }
 }
 
-async fn converse(stream: UnixStream, peer: Peer, context: Arc<Context>, halt: Halt) {
+async fn converse(stream: UnixStream, peer: Peer, context: Arc<Context>, halt: Halt, log: &QuietLog) {
     let (mut reading, mut writing) = stream.into_split();
     let admitted = tokio::select! {
-        admitted = open(&mut reading, &mut writing, peer, &context) => admitted,
+        admitted = open(&mut reading, &mut writing, peer, &context, log) => admitted,
         // With it goes what the person is being asked.
         () = halt.come() => return,
     };
@@ -174,7 +174,9 @@ async fn converse(stream: UnixStream, peer: Peer, context: Arc<Context>, halt: H
             conversation::hold(messages(reading), frames(writing), party, context, halt).await;
         }
         Some(Err(code)) => {
-            tracing::info!(code = code.name(), "a page was refused on the socket");
+            if log.has_room() {
+                tracing::info!(code = code.name(), "a page was refused on the socket");
+            }
             let error = Outgoing::error(None, jobs::error_object(code, None));
             let text = serde_json::to_string(&error).unwrap_or_default();
             if let Ok(bytes) = frame::encode(&text) {
@@ -191,11 +193,12 @@ async fn open(
     writing: &mut OwnedWriteHalf,
     peer: Peer,
     context: &Context,
+    log: &QuietLog,
 ) -> Option<Result<(Party, Seat), ErrorCode>> {
     let opening = tokio::time::timeout(OPENING, read_frame(reading)).await;
     let text = opening.ok()??.ok()?;
     Some(match serde_json::from_str(&text) {
-        Ok(opening) => admit(opening, peer, context, reading, writing).await,
+        Ok(opening) => admit(opening, peer, context, (reading, writing), log).await,
         Err(_) => Err(ErrorCode::BadRequest),
     })
 }
@@ -206,8 +209,8 @@ async fn admit(
     opening: Opening,
     peer: Peer,
     context: &Context,
-    reading: &OwnedReadHalf,
-    writing: &mut OwnedWriteHalf,
+    (reading, writing): (&OwnedReadHalf, &mut OwnedWriteHalf),
+    log: &QuietLog,
 ) -> Result<(Party, Seat), ErrorCode> {
     let Opening::Extension {
         origin,
@@ -242,7 +245,7 @@ async fn admit(
         });
     };
     if !party.is_welcome(context) && user_activation && party.companions.is_empty() {
-        introduce(&party.channel, context, reading, writing).await?;
+        introduce(&party.channel, context, (reading, writing), log).await?;
     }
     if party.is_welcome(context) {
         Ok((party, seat))
@@ -255,8 +258,8 @@ async fn admit(
 async fn introduce(
     channel: &Channel,
     context: &Context,
-    reading: &OwnedReadHalf,
-    writing: &mut OwnedWriteHalf,
+    (reading, writing): (&OwnedReadHalf, &mut OwnedWriteHalf),
+    log: &QuietLog,
 ) -> Result<(), ErrorCode> {
     let now = time::OffsetDateTime::now_utc();
     let origin = channel.origin().ok_or(ErrorCode::NotAllowed)?;
@@ -270,7 +273,9 @@ async fn introduce(
     let _ = tokio::time::timeout(OPENING, writing.write_all(&bytes)).await;
     tokio::select! {
         introduced = jobs::introduce::run(context, channel) => introduced.map_err(|error| {
-            tracing::info!(%error, "a page was not allowed");
+            if log.has_room() {
+                tracing::info!(%error, "a page was not allowed");
+            }
             match error.code() {
                 code @ (ErrorCode::Busy
                 | ErrorCode::UserMuted

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::daemon::{PORTAL, Page, allow, code};
+use crate::support::daemon::{PORTAL, Page, allow, code, wait_for};
 use crate::support::unread::{Document, SIZE, costs_little_while, resident, waits_before_all_is_sent};
 use crate::{framed, plain, portal};
 
@@ -117,6 +117,33 @@ fn n178_messages_that_are_no_requests_do_not_fill_the_log() {
     let most = 20 * (usize::try_from(began.elapsed().as_secs()).unwrap() / 10 + 1);
     assert!((1..=most).contains(&told), "{told} of {most}");
     assert!(lines("a bad message") > 0 && lines("a request failed") > 0);
+    assert!(daemon.answers());
+}
+
+/// A connection costs a page nothing, whether it is let in or not.
+#[test]
+fn connections_that_come_and_go_do_not_fill_the_log() {
+    let (_desk, daemon) = portal();
+    let began = Instant::now();
+    let stranger = "https://stranger.example";
+    let stranger = json!({ "from": "extension", "origin": stranger, "top_origin": stranger });
+    for _ in 0..60 {
+        // The place of one that has just gone may be taken for a moment.
+        let mut page = None;
+        wait_for(|| {
+            page = Page::websocket_from(&daemon, PORTAL).ok();
+            page.is_some()
+        });
+        page.unwrap().hello();
+        let refused = Page::opening(&daemon, &stranger).receive().unwrap().0;
+        assert_eq!(code(&refused), "not_allowed");
+    }
+    let log = daemon.log();
+    let most = 20 * (usize::try_from(began.elapsed().as_secs()).unwrap() / 10 + 1);
+    for what in ["hello", "refused on the socket"] {
+        let told = log.lines().filter(|line| line.contains(what)).count();
+        assert!((1..=most).contains(&told), "{what}: {told} of {most}");
+    }
     assert!(daemon.answers());
 }
 

@@ -243,7 +243,9 @@ impl Session {
             return Err(JobError::VersionMismatch);
         }
         let client: String = hello.client.chars().take(80).collect();
-        tracing::info!(channel = self.party.channel.name(), origin = ?self.party.channel.origin(), ?client, "hello");
+        if self.may_log() {
+            tracing::info!(channel = self.party.channel.name(), origin = ?self.party.channel.origin(), ?client, "hello");
+        }
         self.greeted = true;
         let wanted = |name: &&str| hello.capabilities.iter().any(|wanted| wanted == name);
         self.capabilities = CAPABILITIES.iter().copied().filter(wanted).collect();
