@@ -259,7 +259,7 @@ impl Course {
                 self.retry(Retry::NextSignature, now);
             }
             ToPrompt::Progress { done, total } => self.progress = Some((*done, *total)),
-            ToPrompt::Opened { .. } | ToPrompt::NotOpened | ToPrompt::Ask(_) => {}
+            ToPrompt::Opened { .. } | ToPrompt::NotOpened { .. } | ToPrompt::Ask(_) => {}
         }
         Ok(())
     }
@@ -359,7 +359,7 @@ mod tests {
         let opened = ToPrompt::Opened {
             path: "/tmp/x".into(),
         };
-        for message in [opened, ToPrompt::NotOpened] {
+        for message in [opened, ToPrompt::NotOpened { too_many: false }] {
             course.receive(&message, at(1000)).unwrap();
         }
         course.receive(&PAUSED, at(1100)).unwrap();

@@ -65,7 +65,10 @@ pub enum ToPrompt {
         path: String,
     },
     /// The document cannot be put anywhere to look at.
-    NotOpened,
+    NotOpened {
+        /// Because so many of this question lie there already, not because something failed.
+        too_many: bool,
+    },
     /// Over. Tell the person how it ended, then leave; `withdrawn` leaves at once.
     Finish(Outcome),
 }

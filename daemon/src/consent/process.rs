@@ -24,7 +24,7 @@ use trien_protocol::prompt::{
 };
 use trien_signatures::certificate::Certificate;
 
-use super::viewing::Viewing;
+use super::viewing::{ViewError, Viewing};
 use super::warm::{Expectation, Program, Started, Warm, end, is_silent};
 use super::{AskError, Candidate, Contents, Offer, Prompter, Turn, Turns, Window, Yes};
 use crate::language::in_vietnam;
@@ -324,14 +324,14 @@ impl Process {
     /// The person wants to look at a document.
     async fn view(&mut self, document: usize) {
         let (Some(mut viewing), Some(contents)) = (self.viewing.take(), self.contents.clone()) else {
-            return self.tell(&ToPrompt::NotOpened).await;
+            return self.tell(&ToPrompt::NotOpened { too_many: false }).await;
         };
         let copying = tokio::task::spawn_blocking(move || {
             let shown = viewing.show(&*contents, document);
             (viewing, shown)
         });
         let Ok((viewing, shown)) = copying.await else {
-            return self.tell(&ToPrompt::NotOpened).await;
+            return self.tell(&ToPrompt::NotOpened { too_many: false }).await;
         };
         self.viewing = Some(viewing);
         match shown {
@@ -341,7 +341,8 @@ impl Process {
             }
             Err(error) => {
                 tracing::warn!(%error, "a document cannot be shown");
-                self.tell(&ToPrompt::NotOpened).await;
+                let too_many = matches!(error, ViewError::TooMany);
+                self.tell(&ToPrompt::NotOpened { too_many }).await;
             }
         }
     }

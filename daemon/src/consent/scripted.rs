@@ -189,7 +189,7 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
             ToPrompt::Progress { .. }
             | ToPrompt::Paused { .. }
             | ToPrompt::Opened { .. }
-            | ToPrompt::NotOpened
+            | ToPrompt::NotOpened { .. }
             | ToPrompt::Ask(_) => {}
         }
     }

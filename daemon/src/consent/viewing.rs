@@ -24,6 +24,17 @@ pub trait Contents: Send + Sync {
 /// How the folders of copies are called.
 const PREFIX: &str = "view-";
 
+/// Why there is no copy of a document.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ViewError {
+    /// There are [`MAX_VIEWS`] of this question.
+    #[error("{MAX_VIEWS} documents were looked at already")]
+    TooMany,
+    /// Of the document, or of the system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
 /// The copies of one question.
 #[derive(Debug)]
 pub(super) struct Viewing {
@@ -76,12 +87,15 @@ impl Viewing {
     }
 
     /// Where the copy of a document lies. The name is ours: what the page calls it could start anything.
-    pub(super) fn show(&mut self, contents: &dyn Contents, document: usize) -> io::Result<PathBuf> {
+    ///
+    /// # Errors
+    /// [`ViewError`]; nothing is left of a copy that could not be made whole, so that it can be tried again.
+    pub(super) fn show(&mut self, contents: &dyn Contents, document: usize) -> Result<PathBuf, ViewError> {
         if let Some((_, path)) = self.made.iter().find(|(made, _)| *made == document) {
             return Ok(path.clone());
         }
         if self.made.len() >= MAX_VIEWS {
-            return Err(io::ErrorKind::QuotaExceeded.into());
+            return Err(ViewError::TooMany);
         }
         let copies = match self.copies.take() {
             Some(copies) => copies,
@@ -99,13 +113,83 @@ impl Viewing {
             .folder
             .path()
             .join(format!("document-{}.{ending}", document + 1));
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        contents.copy(document, &mut file)?;
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
+        if let Err(error) = write(contents, document, &path) {
+            // That it cannot be removed either is told when it is tried again.
+            let _ = std::fs::remove_file(&path);
+            return Err(error.into());
+        }
         self.made.push((document, path.clone()));
         Ok(path)
+    }
+}
+
+fn write(contents: &dyn Contents, document: usize, path: &Path) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?;
+    contents.copy(document, &mut file)?;
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o400))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Documents on a disk that is full until there is room.
+    #[derive(Default)]
+    struct Cramped {
+        room: AtomicBool,
+    }
+
+    impl Contents for Cramped {
+        fn copy(&self, document: usize, to: &mut dyn Write) -> io::Result<()> {
+            to.write_all(b"the first half")?;
+            if !self.room.load(Ordering::SeqCst) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            write!(to, " of {document}")
+        }
+
+        fn kind(&self, _document: usize) -> DocumentKind {
+            DocumentKind::Text
+        }
+    }
+
+    #[test]
+    fn a_copy_that_failed_can_be_made_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut viewing, contents) = (Viewing::below(&folder.path().join("views")), Cramped::default());
+        for _ in 0..2 {
+            let failed = viewing.show(&contents, 7).unwrap_err();
+            assert!(
+                matches!(&failed, ViewError::Io(error) if error.kind() == io::ErrorKind::StorageFull),
+                "{failed}"
+            );
+        }
+        contents.room.store(true, Ordering::SeqCst);
+        let path = viewing.show(&contents, 7).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"the first half of 7");
+        // It is the same that is shown again.
+        assert_eq!(viewing.show(&contents, 7).unwrap(), path);
+    }
+
+    #[test]
+    fn so_many_are_shown_and_no_more_but_those_as_often_as_one_likes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut viewing = Viewing::below(&folder.path().join("views"));
+        let contents = Cramped {
+            room: AtomicBool::new(true),
+        };
+        for document in 0..MAX_VIEWS {
+            viewing.show(&contents, document).unwrap();
+        }
+        assert!(matches!(
+            viewing.show(&contents, MAX_VIEWS),
+            Err(ViewError::TooMany)
+        ));
+        viewing.show(&contents, 0).unwrap();
     }
 }

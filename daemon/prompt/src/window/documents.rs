@@ -36,6 +36,17 @@ struct Row {
     opened: Cell<bool>,
 }
 
+/// Why a document that the person wants to look at is not shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Trouble {
+    /// Nothing here shows what it is.
+    NoProgram,
+    /// The daemon could not put a copy of it anywhere.
+    NoCopy,
+    /// So many were looked at already.
+    TooMany,
+}
+
 /// The area.
 pub(super) struct Documents {
     /// What to put into the window.
@@ -44,6 +55,7 @@ pub(super) struct Documents {
     /// The rows that fit the search.
     shown: gtk4::FilterListModel,
     trouble: gtk4::Label,
+    phrases: Phrases,
     open: Rc<Cell<bool>>,
     wanted: Rc<dyn Fn(usize)>,
     /// Documents with a warning.
@@ -83,7 +95,8 @@ impl Documents {
             widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
             shown: filtered(&model, search.as_ref(), &none),
             search,
-            trouble: label(&phrases.say("document-not-opened"), &["warning", "small"]),
+            trouble: label("", &["warning", "small"]),
+            phrases,
             open: Rc::new(Cell::new(true)),
             wanted: Rc::new(wanted),
             warned: count_warned(question),
@@ -149,9 +162,20 @@ impl Documents {
         self.open.set(open);
     }
 
-    /// A document could not be shown.
-    pub(super) fn show_trouble(&self) {
-        self.trouble.set_visible(true);
+    /// Tells why the document that was wanted last is not shown; nothing if it is. True if that is another line than
+    /// before.
+    pub(super) fn show_trouble(&self, trouble: Option<Trouble>) -> bool {
+        let words = trouble.map_or_else(String::new, |trouble| match trouble {
+            Trouble::NoProgram => self.phrases.say("document-not-opened"),
+            Trouble::NoCopy => self.phrases.say("document-not-copied"),
+            Trouble::TooMany => self.phrases.say("document-too-many"),
+        });
+        let is_new = self.trouble.text() != words;
+        if is_new {
+            self.trouble.set_text(&words);
+            self.trouble.set_visible(!words.is_empty());
+        }
+        is_new
     }
 
     fn list(&self, model: gio::ListStore, heading: &gtk4::Label, phrases: Phrases) -> gtk4::ScrolledWindow {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use actions::Actions;
 use certificate::CertificateArea;
 pub(crate) use dark::follow as follow_the_desktop;
-use documents::Documents;
+use documents::{Documents, Trouble};
 use gtk4::prelude::*;
 use gtk4::{gdk, gio, glib};
 use layout::{label, marked};
@@ -326,10 +326,12 @@ impl Prompt {
                 let received = self.course.borrow_mut().receive(&message, self.now());
                 match &message {
                     ToPrompt::Opened { path } => self.show_document(path),
-                    ToPrompt::NotOpened => self.show_trouble(),
+                    ToPrompt::NotOpened { too_many: true } => self.show_trouble(Some(Trouble::TooMany)),
+                    ToPrompt::NotOpened { .. } => self.show_trouble(Some(Trouble::NoCopy)),
                     _ => {}
                 }
-                if matches!(message, ToPrompt::Opened { .. } | ToPrompt::NotOpened) && received.is_ok() {
+                if matches!(message, ToPrompt::Opened { .. } | ToPrompt::NotOpened { .. }) && received.is_ok()
+                {
                     return true;
                 }
                 if let Err(out_of_turn) = received {
@@ -394,14 +396,14 @@ impl Prompt {
             // Chosen for this window, which has to be there at once.
             context.unsetenv("GSK_RENDERER");
         }
-        if gio::AppInfo::launch_default_for_uri(&file.uri(), context.as_ref()).is_err() {
-            self.show_trouble();
-        }
+        let launched = gio::AppInfo::launch_default_for_uri(&file.uri(), context.as_ref());
+        self.show_trouble(launched.err().map(|_| Trouble::NoProgram));
     }
 
-    fn show_trouble(&self) {
-        if let Some(documents) = &self.documents {
-            documents.show_trouble();
+    fn show_trouble(&self, trouble: Option<Trouble>) {
+        if let Some(documents) = &self.documents
+            && documents.show_trouble(trouble)
+        {
             self.changed();
         }
     }

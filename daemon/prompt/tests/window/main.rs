@@ -436,7 +436,7 @@ fn a_document_can_be_looked_at_before_the_decision() {
         }
     }
     assert_eq!(asked.hear(), Some(FromPrompt::Open { document: 0 }));
-    asked.say(&ToPrompt::NotOpened);
+    asked.say(&ToPrompt::NotOpened { too_many: false });
     asked.key("Escape");
     asked.assert_refused();
 }

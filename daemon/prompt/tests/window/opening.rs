@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use trien_protocol::call::Language;
 use trien_protocol::prompt::{PinEntry, ToPrompt};
 
 use super::desk::{self, Desk, wait_for};
@@ -119,4 +120,46 @@ fn n080_a_window_that_is_in_front_again_after_a_document_was_opened_is_armed_ane
     asked.assert_says_nothing("approved by a key that may have been meant for the document's program");
     asked.key_until_heard("alt+k");
     asked.assert_approved(0);
+}
+
+#[test]
+fn why_a_document_is_not_shown_is_told_until_one_is() {
+    let desk = Desk::with_assistive_technology();
+    let home = tempfile::tempdir().unwrap();
+    viewer(home.path(), "usual");
+    let defaults = home.path().join("etc");
+    std::fs::create_dir(&defaults).unwrap();
+    let list = "[Default Applications]\ntext/plain=usual.desktop\n";
+    std::fs::write(defaults.join("mimeapps.list"), list).unwrap();
+    let copy = home.path().join("document-1.txt");
+    std::fs::write(&copy, "Đơn xin phép").unwrap();
+    let shown = ToPrompt::Opened {
+        path: copy.to_str().unwrap().into(),
+    };
+    for (language, no_copy, too_many) in [
+        (
+            Language::Vi,
+            "Không tạo được bản sao của tài liệu để xem; ổ đĩa có thể đã đầy.",
+            "Đã mở quá nhiều tài liệu trong một lần hỏi. Muốn xem các tài liệu khác, hãy từ chối rồi ký ít tài liệu hơn mỗi lần.",
+        ),
+        (
+            Language::En,
+            "No copy of the document to look at can be made; the disk may be full.",
+            "Too many documents have been opened for one question. To look at the others, refuse and have fewer signed at once.",
+        ),
+    ] {
+        let mut command = desk.command();
+        command.env("HOME", home.path()).env("XDG_CONFIG_DIRS", &defaults);
+        let mut one = question(PinEntry::NotNeeded);
+        one.language = language;
+        let asked = desk.ask_with(command, one);
+        let is_told = |words: &str| asked.accessible().all().iter().any(|node| node.name == words);
+        asked.say(&ToPrompt::NotOpened { too_many: false });
+        asked.wait_until_told(no_copy);
+        asked.say(&ToPrompt::NotOpened { too_many: true });
+        asked.wait_until_told(too_many);
+        assert!(!is_told(no_copy));
+        asked.say(&shown);
+        wait_for("the warning to go", || (!is_told(too_many)).then_some(()));
+    }
 }

@@ -37,7 +37,7 @@ impl Turn {
             // Said before the daemon heard of it.
             (ToPrompt::Resumed { .. } | ToPrompt::Progress { .. }, Self::Stopped) => Ok(Self::Stopped),
             // A copy of a large document may be ready when the person has already decided.
-            (ToPrompt::Opened { .. } | ToPrompt::NotOpened, turn) => Ok(turn),
+            (ToPrompt::Opened { .. } | ToPrompt::NotOpened { .. }, turn) => Ok(turn),
             (
                 ToPrompt::Finish(_),
                 Self::Asking | Self::Working | Self::Paused | Self::Typing | Self::Stopped,
