@@ -82,7 +82,9 @@ client: string, };
 
 export type Certificates = { 
 /**
- * Only a certificate whose subject carries this tax code (`UID=MST:…`).
+ * Only a certificate whose subject carries this tax code (`UID=MST:…`). Where none does that could be shared now the
+ * answer is `no_certificate`, whatever the reason; and more than three different codes without one in ten minutes
+ * are `rate_limited`: whose tokens these are, a page learns from the person alone.
  */
 tax_code?: string, };
 
