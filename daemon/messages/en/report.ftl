@@ -124,6 +124,7 @@ reason-timestamp-not-evaluated = it was not evaluated: what it is about is not h
 reason-timestamp-order = the time-stamps contradict each other: one is older than what it covers
 reason-key-usage-not-for-time-stamps = the certificate is not for time-stamps
 reason-path-other = the path was not accepted
+reason-too-complex = the document is too complex for all that came after this signature to be looked at
 reason-malformed-pdf = the PDF is damaged
 reason-malformed-byte-range = the signature does not say cleanly what it covers
 reason-contents-not-in-gap = the signature does not lie where it says

@@ -124,6 +124,7 @@ reason-timestamp-not-evaluated = chưa được đánh giá: nội dung mà nó 
 reason-timestamp-order = các dấu thời gian mâu thuẫn nhau: có dấu cũ hơn nội dung mà nó bao trùm
 reason-key-usage-not-for-time-stamps = chứng thư không dùng để cấp dấu thời gian
 reason-path-other = đường dẫn không được chấp nhận
+reason-too-complex = tài liệu quá phức tạp nên không xem xét hết được những gì có sau chữ ký này
 reason-malformed-pdf = tệp PDF bị hỏng
 reason-malformed-byte-range = chữ ký không nêu rõ phần được ký
 reason-contents-not-in-gap = chữ ký không nằm đúng chỗ đã nêu

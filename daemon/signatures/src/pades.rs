@@ -53,7 +53,7 @@ use time::{OffsetDateTime, UtcOffset};
 use crate::algorithm::{Hash, Hasher, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, Content, PrepareError, PreparedCms};
-use crate::pdf::{Document, Limits, PdfError, Source, Splices, Update};
+use crate::pdf::{Document, Ended, Limits, PdfError, Source, Splices, Update};
 use crate::signing::{FinishError, Prepared};
 
 pub use appearance::{
@@ -66,7 +66,7 @@ pub use permissions::Allowed;
 pub use placement::{Corner, PageChoice, Place, Side};
 pub use store::add_validation_data;
 pub use time_stamp::{AppendedTimeStamp, PreparedTimeStamp, append_time_stamp, prepare_time_stamp};
-pub use verify::{verify, verify_source};
+pub use verify::{verify, verify_source, verify_within};
 
 /// The time zone of signing times: Việt Nam knows no other, whatever the machine is set to.
 const VIETNAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
@@ -228,13 +228,27 @@ pub fn prepare_append(
     append(&read, request, hasher, hashed)
 }
 
-/// Whether a document can be prepared, without hashing it.
+/// Whether a document can be prepared, without hashing it; and whether [`verify`] would still look at all its signatures
+/// with one more.
 ///
 /// # Errors
-/// As [`prepare`].
+/// As [`prepare`]; [`PdfError::TooMany`] and its like where a bound would be passed.
 pub fn check(document: &dyn Source, request: &PadesRequest<'_>) -> Result<(), PadesError> {
     let read = Document::open_source(document, Limits::default())?;
-    update_of(&read, request).map(drop)
+    let (mut update, place) = update_of(&read, request)?;
+    if !changes::has_signatures(&read)? {
+        return Ok(());
+    }
+    place.fill_byte_range(read.size(), &mut update);
+    drop(read);
+    let signed = Ended {
+        base: document,
+        end: &update,
+    };
+    let signed = Document::open_source(&signed, Limits::default())?;
+    let bounds = verify::check_bounds(&signed);
+    signed.check_readable()?;
+    Ok(bounds?)
 }
 
 fn append(

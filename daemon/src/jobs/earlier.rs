@@ -101,7 +101,10 @@ fn is_changed(signature: &SignatureReport) -> bool {
     signature.warnings.contains(&report::Warning::ChangedAfterSigning)
 }
 
-/// Of a kind that is not known here: nothing is wrong with it as far as can be told.
+/// Of a kind that is not known here, or more than is looked at: nothing is wrong with it as far as can be told.
 fn is_unknown(signature: &SignatureReport) -> bool {
-    signature.reason == Some(Reason::UnsupportedSubFilter)
+    matches!(
+        signature.reason,
+        Some(Reason::UnsupportedSubFilter | Reason::TooComplex)
+    )
 }

@@ -46,6 +46,17 @@ pub(super) fn judge<'d>(
 /// # Errors
 /// [`PdfError`] of what cannot be read; nothing where nobody has signed.
 pub(super) fn check_comparable(document: &Document<'_>) -> Result<(), PdfError> {
+    match has_signatures(document)? {
+        true => roles::check(document),
+        false => Ok(()),
+    }
+}
+
+/// Whether somebody has signed.
+///
+/// # Errors
+/// [`PdfError`] where the form cannot be read.
+pub(super) fn has_signatures(document: &Document<'_>) -> Result<bool, PdfError> {
     let is_signed = |field: &Field<'_>| {
         field.is_signature()
             && field
@@ -53,10 +64,7 @@ pub(super) fn check_comparable(document: &Document<'_>) -> Result<(), PdfError> 
                 .dictionary()
                 .is_some_and(|field| field.get(b"V").is_some())
     };
-    match form::fields(document)?.iter().any(is_signed) {
-        true => roles::check(document),
-        false => Ok(()),
-    }
+    Ok(form::fields(document)?.iter().any(is_signed))
 }
 
 fn compare<'d>(

@@ -24,6 +24,8 @@ use crate::validation::{MAX_TIMESTAMPS, Stamped};
 
 /// Bytes that all signatures of a document together may cover. Each is hashed and compared on its own.
 const MAX_COVERED: usize = 1 << 30;
+/// How much more may be read of a document with signatures than of one without, in bytes as [`Limits::work`] counts.
+const MAX_COMPARED: usize = 512 << 20;
 /// Signatures of a document.
 const MAX_SIGNATURES: usize = 100;
 
@@ -37,7 +39,16 @@ const MAX_SIGNATURES: usize = 100;
 /// # Errors
 /// [`PdfError`] when the document itself cannot be read; limits are those of [`Limits::default`].
 pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PdfError> {
-    judge(&Document::open(bytes, Limits::default())?, reliance)
+    verify_within(bytes, Limits::default(), reliance)
+}
+
+/// As [`verify`], within other limits. Of a signature whose later changes cannot be looked at within them nothing is
+/// known: [`Reason::TooComplex`].
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_within(bytes: &[u8], limits: Limits, reliance: &Reliance<'_>) -> Result<Report, PdfError> {
+    judge(&Document::open(bytes, limits)?, reliance)
 }
 
 /// As [`verify`], for a document that is not in memory.
@@ -51,13 +62,55 @@ pub fn verify_source(document: &dyn Source, reliance: &Reliance<'_>) -> Result<R
     report
 }
 
+/// Whether all signatures of a document can be looked at for what came after them, within the bounds of [`verify`].
+///
+/// # Errors
+/// [`PdfError`] of a bound, or of a document that cannot be read. What is wrong with a signature is none.
+pub(super) fn check_bounds(document: &Document<'_>) -> Result<(), PdfError> {
+    let found = find(document)?;
+    allow(document, &found);
+    Store::read(document);
+    for (_, found) in &found {
+        let Found::Signature(judged) = found else { continue };
+        let Ok(covered) = &judged.covered else { continue };
+        // A time-stamp is looked at once more, for what it proves.
+        if judged.is_time_stamp() {
+            judged.covers_material(covered);
+            judged.is_of_revision(covered).ok();
+        }
+        if let Err(error) = judged.is_of_revision(covered)
+            && is_bound(&error)
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Lets more be read the more the signatures cover: each is compared with what came later on its own.
+fn allow(document: &Document<'_>, found: &[(usize, Found<'_, '_>)]) {
+    let ends = found.iter().map(|(end, _)| *end);
+    let covered = ends.fold(0_usize, usize::saturating_add);
+    document.allow(covered.saturating_mul(4).min(MAX_COMPARED));
+}
+
+/// Of an error that says nothing of the document but that it is more than is looked at.
+const fn is_bound(error: &PdfError) -> bool {
+    matches!(
+        error,
+        PdfError::TooDeep | PdfError::TooLarge { .. } | PdfError::TooMany(_)
+    )
+}
+
 fn judge(document: &Document<'_>, reliance: &Reliance<'_>) -> Result<Report, PdfError> {
     let found = find(document)?;
+    allow(document, &found);
     let store = Store::read(document);
     // Each with where it ends; what proves a signature has to come after it.
-    let stamps: Vec<(usize, Stamped)> = found.iter().filter_map(|found| found.stamp(document)).collect();
+    let stamps = found.iter().filter_map(|(_, found)| found.stamp(document));
+    let stamps: Vec<(usize, Stamped)> = stamps.collect();
     let mut signatures = Vec::new();
-    for found in &found {
+    for (_, found) in &found {
         let report = match found {
             Found::Unreadable => unreadable(),
             Found::Signature(judged) => judged.report(&store, &stamps, reliance),
@@ -72,8 +125,8 @@ fn judge(document: &Document<'_>, reliance: &Reliance<'_>) -> Result<Report, Pdf
     })
 }
 
-/// The values of all signature fields, in the order they were made.
-fn find<'a, 'd>(document: &'a Document<'d>) -> Result<Vec<Found<'a, 'd>>, PdfError> {
+/// The values of all signature fields, in the order they were made, each with where it ends.
+fn find<'a, 'd>(document: &'a Document<'d>) -> Result<Vec<(usize, Found<'a, 'd>)>, PdfError> {
     let total = document.size();
     let mut found = Vec::new();
     let mut covered_bytes = 0_usize;
@@ -105,7 +158,7 @@ fn find<'a, 'd>(document: &'a Document<'d>) -> Result<Vec<Found<'a, 'd>>, PdfErr
         found.push((end, Found::Signature(Box::new(judged))));
     }
     found.sort_by_key(|(end, _)| *end);
-    Ok(found.into_iter().map(|(_, found)| found).collect())
+    Ok(found)
 }
 
 /// The value of a signature field.
@@ -437,6 +490,10 @@ impl Judged<'_, '_> {
                 }
             }
             Ok(None) => report.fail(SubIndication::FormatFailure, Reason::MalformedByteRange),
+            // Nothing is known against it then.
+            Err(error) if is_bound(&error) => {
+                report.fail(SubIndication::SigConstraintsFailure, Reason::TooComplex);
+            }
             Err(_) => report.fail(SubIndication::FormatFailure, Reason::MalformedPdf),
         }
     }

@@ -133,6 +133,12 @@ impl<'d> Document<'d> {
         opened
     }
 
+    /// Lets so many bytes more be read, as [`Limits::work`] counts.
+    pub(crate) fn allow(&self, bytes: usize) {
+        let mut left = self.left.borrow_mut();
+        left.work = left.work.saturating_add(bytes);
+    }
+
     /// Takes off what reading an earlier revision took.
     pub(crate) fn charge(&self, revision: &Self) {
         self.take_off(revision.granted, &revision.left.borrow());

@@ -203,4 +203,5 @@ pub enum Reason {
     ContentsNotInGap,
     UnsupportedSubFilter,
     ForbiddenChange,
+    TooComplex,
 }

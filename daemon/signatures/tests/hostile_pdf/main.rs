@@ -7,6 +7,7 @@
 //! | `ambiguous` | two answers to one question; encryption |
 //! | `byte_ranges` | byte ranges and contents that lie (universal signature forgery) |
 //! | `appended` | updates and wrapping after the signature; what acts when it is opened |
+//! | `much` | more signatures, or more behind one, than are looked at |
 //! | `shown` | what is not shown to everybody, or is not what it shows |
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
@@ -18,6 +19,7 @@ mod broken;
 mod byte_ranges;
 #[path = "../drafts/mod.rs"]
 mod drafts;
+mod much;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 #[path = "../processor/mod.rs"]
