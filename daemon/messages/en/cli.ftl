@@ -112,7 +112,7 @@ sign-no-xml-remedy = Look at the file; what is no XML is signed with --format ca
 sign-no-office = This file is no Office document (docx, xlsx, pptx), or it is broken.
 sign-no-office-remedy = Open it in an Office program and save it again, or sign it with --format cades.
 sign-no-cms = This file is no CMS signature (.p7m) that takes a further one.
-sign-no-cms-remedy = Name a signature's file with --parallel or --countersign; to sign a document, leave them out.
+sign-no-cms-remedy = Name a signature's file with --parallel or --countersign; to sign a document, leave them out. One in PEM is made DER first: openssl cms -cmsout -inform PEM -outform DER
 
 verify-nothing-to-trust = No trusted certificate was found in "{ $file }": nothing can be found valid. Put the root certificates of the CAs there, as PEM or DER files.
 verify-over-input = "{ $file }" is an input; its original would be lost.

@@ -81,6 +81,7 @@ raise-revoked = { $who } was revoked
 raise-not-signed = there is no signature that could be raised
 raise-content-missing = the signed content is needed
 raise-unsupported = this form of signature has no such level
+raise-in-text = the signature is a text (PEM or Base64); make DER of it first: openssl cms -cmsout -inform PEM -outform DER
 raise-no-room = the time-stamp has { $needed } bytes, and the document has room for { $reserved }
 raise-other-imprint = the time-stamp is about something else
 raise-container = the container cannot be written anew

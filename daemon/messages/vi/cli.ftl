@@ -112,7 +112,7 @@ sign-no-xml-remedy = Hãy kiểm tra tệp; tệp không phải XML thì ký v�
 sign-no-office = Tệp này không phải là tài liệu Office (docx, xlsx, pptx), hoặc đã bị hỏng.
 sign-no-office-remedy = Hãy mở bằng phần mềm Office và lưu lại, hoặc ký với --format cades.
 sign-no-cms = Tệp này không phải là chữ ký CMS (.p7m) có thể nhận thêm chữ ký.
-sign-no-cms-remedy = Hãy nêu tệp chữ ký với --parallel hoặc --countersign; để ký một tài liệu, hãy bỏ hai đối số ấy.
+sign-no-cms-remedy = Hãy nêu tệp chữ ký với --parallel hoặc --countersign; để ký một tài liệu, hãy bỏ hai đối số ấy. Chữ ký dạng PEM thì đổi sang DER trước: openssl cms -cmsout -inform PEM -outform DER
 
 verify-nothing-to-trust = Không tìm thấy chứng thư tin cậy nào trong "{ $file }": không thể kết luận hợp lệ. Hãy đặt chứng thư gốc của các CA vào đó, dạng PEM hoặc DER.
 verify-over-input = "{ $file }" cũng là tệp cần kiểm tra; bản gốc sẽ bị ghi đè.

@@ -81,6 +81,7 @@ raise-revoked = { $who } đã bị thu hồi
 raise-not-signed = không có chữ ký nào nâng mức được
 raise-content-missing = cần có nội dung được ký
 raise-unsupported = dạng chữ ký này không có mức ấy
+raise-in-text = chữ ký này ở dạng văn bản (PEM hoặc Base64); hãy đổi sang DER trước: openssl cms -cmsout -inform PEM -outform DER
 raise-no-room = dấu thời gian dài { $needed } byte, tài liệu chỉ dành { $reserved } byte
 raise-other-imprint = dấu thời gian thuộc về dữ liệu khác
 raise-container = không thể ghi lại gói tài liệu

@@ -29,6 +29,9 @@ pub enum AugmentError {
     /// The format has no such level, or not in this form.
     #[error("this form of signature has no such level")]
     Unsupported,
+    /// The signature is a text: PEM or Base64.
+    #[error("the signature is a text, and has to be DER")]
+    InText,
     /// The place that was reserved is too small.
     #[error("{needed} bytes are needed, {reserved} are reserved")]
     NoRoom {

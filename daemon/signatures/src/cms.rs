@@ -33,7 +33,7 @@ pub(crate) use attributes::issuer_serial_der;
 pub use attributes::{ATTRIBUTES_BEGIN, begins_like_signed_attributes, looks_like_signed_attributes};
 pub use ber::{element_len, to_der};
 pub use read::{FormatError, MAX_CERTIFICATES, MAX_SIGNERS, SignedData, SignerInfo};
-pub use text::of_text;
+pub use text::{MAX_TEXT, of_text};
 pub use verify::{Beside, Message, verify_signer};
 pub(crate) use verify::{authenticate, authenticate_counter};
 pub(crate) use write::suitable;

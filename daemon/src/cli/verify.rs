@@ -1,7 +1,7 @@
 //! `trien verify`: checks signatures, and tells what a clerk has to know.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use trien_signatures::algorithm::Hash;
 use trien_signatures::cades::{self, Container, Digests};
 use trien_signatures::report::{Format, Reason, Report};
 use trien_signatures::trust::Reliance;
-use trien_signatures::{asic, pades};
+use trien_signatures::{asic, cms, pades};
 
 use super::report::{self, FileReport, Outcome};
 use super::{CliError, Exit, Shell, output, wording};
@@ -210,14 +210,12 @@ fn judge(
 }
 
 /// A PDF or a container where it lies, or a CMS file of any size, with its content inside or beside it; none when it is
-/// something else. The content is read once
-/// and not held.
+/// something else. The content is read once and not held.
 fn judge_stream(
     mut file: File,
     content: Option<&Path>,
     reliance: &Reliance<'_>,
 ) -> io::Result<Option<Result<Report, Unreadable>>> {
-    use std::io::{Seek, SeekFrom};
     let mut first = [0];
     let read = file.read(&mut first)?;
     // A PDF holds what its signatures are about.
@@ -229,10 +227,28 @@ fn judge_stream(
         return Ok(lying_container(file)?
             .map(|container| asic::verify_source(Arc::new(container), reliance).map_err(Unreadable::from)));
     }
-    if read == 0 || first != [0x30] {
-        return Ok(None);
-    }
     file.seek(SeekFrom::Start(0))?;
+    if read == 1 && first == [0x30] {
+        return judge_cms(file, content, reliance);
+    }
+    // What a text is about may be larger than what is held.
+    match content {
+        Some(_) if file.metadata()?.len() <= cms::MAX_TEXT => {
+            let mut text = Vec::new();
+            file.take(cms::MAX_TEXT).read_to_end(&mut text)?;
+            cms::of_text(&text).map_or(Ok(None), |message| {
+                judge_cms(Cursor::new(message), content, reliance)
+            })
+        }
+        _ => Ok(None),
+    }
+}
+
+fn judge_cms(
+    mut file: impl Read + Seek,
+    content: Option<&Path>,
+    reliance: &Reliance<'_>,
+) -> io::Result<Option<Result<Report, Unreadable>>> {
     let Ok(container) = Container::open(&mut file) else {
         // Whatever is wrong with it is told by the one who reads it whole.
         return Ok(None);

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 /// The longest text, in bytes. What is larger lies in a file as it is.
-const MAX_LEN: usize = 64 << 20;
+pub const MAX_TEXT: u64 = 64 << 20;
 
 /// The labels of RFC 7468, section 9, and of what came before it, section 8.
 const LABELS: [&str; 2] = ["CMS", "PKCS7"];
@@ -16,7 +16,7 @@ const SEQUENCE: u8 = 0x30;
 /// The octets of the message in a text; none if this is no text with one message in it.
 #[must_use]
 pub fn of_text(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() > MAX_LEN {
+    if text.len() as u64 > MAX_TEXT {
         return None;
     }
     let text = std::str::from_utf8(text).ok()?;

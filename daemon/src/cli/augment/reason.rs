@@ -61,6 +61,7 @@ fn of_format(error: &AugmentError, language: Language) -> String {
         AugmentError::NotSigned(_) => "raise-not-signed",
         AugmentError::ContentMissing => "raise-content-missing",
         AugmentError::Unsupported => "raise-unsupported",
+        AugmentError::InText => "raise-in-text",
         AugmentError::OtherImprint => "raise-other-imprint",
         AugmentError::Forbidden(_) => "raise-forbidden",
         AugmentError::NoRoom { needed, reserved } => {

@@ -10,6 +10,7 @@ use trien_signatures::algorithm::Hash;
 use trien_signatures::asic::{self, AsicSignature};
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{self, CadesSignature, Container, Digests};
+use trien_signatures::cms;
 use trien_signatures::jades::JadesSignature;
 use trien_signatures::ooxml::{self, OoxmlSignature};
 use trien_signatures::pades::{self, PadesDocument};
@@ -143,6 +144,7 @@ fn read(document: &Arc<Vec<u8>>, content: Option<&Path>) -> Result<Box<dyn Augme
             )?))
         }
         Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document, held()?.as_deref())?)),
+        _ if cms::of_text(document).is_some() => Err(AugmentError::InText),
         _ => Err(AugmentError::Unsupported),
     }
 }
