@@ -78,6 +78,7 @@ mod tests {
             assert_eq!(of_text(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(of_text(b"MAMCAQE=\xff"), None);
-        assert_eq!(of_text(&vec![b'\n'; MAX_LEN + 1]), None);
+        let too_long = vec![b'\n'; usize::try_from(MAX_TEXT).unwrap() + 1];
+        assert_eq!(of_text(&too_long), None);
     }
 }
