@@ -30,7 +30,7 @@ use crate::timing::{self, Part};
 use crate::tokens::{HeldCertificate, PinNeed, PinState, Token, TokenEntry};
 use crate::transport::Channel;
 pub use shell::ShellPrompter;
-pub use turn::{Turn, Turns};
+pub use turn::{Leaving, Turn, Turns};
 pub use viewing::Contents;
 pub use warm::Expectation;
 

@@ -447,6 +447,7 @@ impl Window for Process {
         if matches!(outcome, Outcome::Done | Outcome::Partly { .. }) {
             self.turns.agreed(&self.turn);
         }
+        let leaving = self.turns.leave(std::mem::replace(&mut self.turn, Turn::free()));
         // The window says how it ended and leaves by itself; the next question waits for that. A process that leaves
         // takes a processor for a while, and the page waits for its reply.
         tokio::spawn(async move {
@@ -456,6 +457,9 @@ impl Window for Process {
             if let Some(child) = &mut self.child {
                 let _ = tokio::time::timeout(LEAVING, child.wait()).await;
             }
+            // One that has not left is ended first.
+            drop(self);
+            drop(leaving);
         });
     }
 }

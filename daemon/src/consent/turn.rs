@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::AskError;
 use super::standing::{Standings, Who};
@@ -17,6 +17,8 @@ const MAX_WAITING: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Turns {
     gate: Arc<Semaphore>,
+    /// Whether the turn is that of a window which leaves: see [`Leaving`].
+    leaving: Arc<watch::Sender<bool>>,
     waiting: Arc<Mutex<HashSet<Origin>>>,
     standings: Arc<Standings>,
 }
@@ -28,7 +30,6 @@ pub struct Turn {
     who: Option<Who>,
     /// What the page must be allowed while its question is open; none for who needs no permission, or has none yet.
     needed: Option<Needed>,
-    #[expect(dead_code, reason = "held, not read")]
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -50,10 +51,28 @@ impl Turn {
     }
 }
 
+/// The turn of a question that is answered, as long as its window says how the request ended and leaves by itself. The
+/// next question waits for that, and nobody is told that another is being worked on; ends when dropped.
+#[derive(Debug)]
+pub struct Leaving {
+    turn: Turn,
+    leaving: Arc<watch::Sender<bool>>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        // First: who hears that it is over finds the turn free.
+        if self.turn.permit.take().is_some() {
+            self.leaving.send_replace(false);
+        }
+    }
+}
+
 impl Default for Turns {
     fn default() -> Self {
         Self {
             gate: Arc::new(Semaphore::new(1)),
+            leaving: Arc::new(watch::Sender::new(false)),
             waiting: Arc::default(),
             standings: Arc::default(),
         }
@@ -80,14 +99,24 @@ impl Turns {
     }
 
     async fn wait(&self, who: Who) -> Result<Turn, AskError> {
-        self.standings.allow(&who, Instant::now())?;
         let turn = |permit, who| Turn {
             who: Some(who),
             needed: None,
             permit: Some(permit),
         };
-        if let Ok(permit) = Arc::clone(&self.gate).try_acquire_owned() {
-            return Ok(turn(permit, who));
+        let mut leaving = self.leaving.subscribe();
+        loop {
+            self.standings.allow(&who, Instant::now())?;
+            // Before the turn: it is free when it is heard that nobody leaves any more.
+            let is_leaving = *leaving.borrow_and_update();
+            if let Ok(permit) = Arc::clone(&self.gate).try_acquire_owned() {
+                return Ok(turn(permit, who));
+            }
+            if !is_leaving {
+                break;
+            }
+            // The sender is ours.
+            let _ = leaving.changed().await;
         }
         let _place = self.queue(&who.origin)?;
         match Arc::clone(&self.gate).acquire_owned().await {
@@ -109,10 +138,22 @@ impl Turns {
         self.standings.allow(&Who::known(origin), Instant::now())?;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let full = waiting.len() >= MAX_WAITING || waiting.contains(origin);
-        if full && self.gate.available_permits() == 0 {
+        if full && self.gate.available_permits() == 0 && !*self.leaving.borrow() {
             return Err(AskError::Busy);
         }
         Ok(())
+    }
+
+    /// The question of this turn is answered, and its window is about to leave.
+    #[must_use]
+    pub fn leave(&self, turn: Turn) -> Leaving {
+        if turn.permit.is_some() {
+            self.leaving.send_replace(true);
+        }
+        Leaving {
+            turn,
+            leaving: Arc::clone(&self.leaving),
+        }
     }
 
     /// The person said no in this turn: he is not asked for ever.
@@ -190,6 +231,32 @@ mod tests {
         assert!(matches!(waiting.await.unwrap(), Err(AskError::Muted)));
         let b = Origin::parse("https://b.vn", Schemes::Https).unwrap();
         turns.take(&b).await.unwrap();
+    }
+
+    /// A page that has its reply may ask twice at once, though the window is still on the screen.
+    #[tokio::test]
+    async fn a_window_that_leaves_is_no_question_that_others_wait_behind() {
+        let turns = Turns::default();
+        let a = Origin::parse("https://a.vn", Schemes::Https).unwrap();
+        let leaving = turns.leave(turns.take(&a).await.unwrap());
+        let ask = || {
+            let (turns, a) = (turns.clone(), a.clone());
+            tokio::spawn(async move { turns.take(&a).await.map(drop) })
+        };
+        let both = [ask(), ask()];
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        assert!(both.iter().all(|one| !one.is_finished()) && turns.look(&a).is_ok());
+        drop(leaving);
+        for one in both {
+            one.await.unwrap().unwrap();
+        }
+        assert!(turns.waiting.lock().unwrap().is_empty());
+        // Of a turn that disturbs nobody nobody waits for the end.
+        let free = turns.leave(Turn::free());
+        drop(turns.take(&a).await.unwrap());
+        drop(free);
     }
 
     #[tokio::test]
