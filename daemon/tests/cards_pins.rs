@@ -105,41 +105,28 @@ fn a_card_that_fails_at_the_pin_has_not_called_it_wrong() {
         runtime().block_on(async {
             let modules = modules(&[opensc()]);
             for status in ["6f00", "6985", "6581", "6a81"] {
-                let token = only_token(&modules).await;
-                let nine_a = key(&token, &[1]);
-                let mut session = token.open(&nine_a).await.unwrap();
-                session
-                    .attach_pin_pipe(lines(&format!("{CARD_PIN}\n{CARD_PIN}\n")))
-                    .await
-                    .unwrap();
-                card.order(&format!("sw 20 {status} 9"));
-                let failed = session.login().await;
-                card.order("clear");
-                assert!(
-                    matches!(failed, Err(LoginError::Token(_))),
-                    "{status}: {failed:?}"
-                );
-                session.close().await;
-                let token = only_token(&modules).await;
-                assert_eq!(tries(&token, &nine_a, &[CARD_PIN]).await, ["in"]);
                 // Nor where it had called others wrong before: the tries that it has counted are not of this one.
-                let mut session = token.open(&nine_a).await.unwrap();
-                let pins = format!("111111\n222222\n{CARD_PIN}\n");
-                session.attach_pin_pipe(lines(&pins)).await.unwrap();
-                for _ in 0..2 {
-                    let wrong = session.login().await;
-                    assert!(matches!(wrong, Err(LoginError::Incorrect { .. })), "{wrong:?}");
+                for wrong in [&[][..], &["111111", "222222"]] {
+                    let token = only_token(&modules).await;
+                    let nine_a = key(&token, &[1]);
+                    let mut session = token.open(&nine_a).await.unwrap();
+                    let typed = [wrong, &[CARD_PIN, CARD_PIN, ""]].concat().join("\n");
+                    session.attach_pin_pipe(lines(&typed)).await.unwrap();
+                    for _ in wrong {
+                        let told = session.login().await;
+                        assert!(matches!(told, Err(LoginError::Incorrect { .. })), "{told:?}");
+                    }
+                    card.order(&format!("sw 20 {status} 9"));
+                    let failed = session.login().await;
+                    card.order("clear");
+                    assert!(
+                        matches!(failed, Err(LoginError::Token(_))),
+                        "{status}: {failed:?}"
+                    );
+                    session.close().await;
+                    let token = only_token(&modules).await;
+                    assert_eq!(tries(&token, &nine_a, &[CARD_PIN]).await, ["in"]);
                 }
-                card.order(&format!("sw 20 {status} 9"));
-                let failed = session.login().await;
-                card.order("clear");
-                assert!(
-                    matches!(failed, Err(LoginError::Token(_))),
-                    "{status}: {failed:?}"
-                );
-                session.close().await;
-                let token = only_token(&modules).await;
-                assert_eq!(tries(&token, &nine_a, &[CARD_PIN]).await, ["in"]);
             }
         });
     });

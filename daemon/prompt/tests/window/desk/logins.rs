@@ -1,15 +1,14 @@
 //! What tells of locked screens and of sleep.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::process::Child;
+
+use super::service::Service;
 
 /// What tells of locked screens and of sleep (`login1.py`).
 pub(crate) struct Logins {
     pub(super) bus: Child,
     pub(super) address: String,
-    pub(super) service: Child,
-    pub(super) orders: ChildStdin,
-    pub(super) told: BufReader<ChildStdout>,
+    pub(super) service: Service,
 }
 
 impl Logins {
@@ -20,10 +19,8 @@ impl Logins {
 
     /// Has it done, and gives how often somebody has asked by now whose session one is.
     pub(crate) fn order(&mut self, what: &str) -> u32 {
-        writeln!(self.orders, "{what}").unwrap();
-        let mut line = String::new();
-        self.told.read_line(&mut line).unwrap();
-        line.trim().parse().expect("login1.py has ended")
+        let told = self.service.order(what);
+        told.trim().parse().expect("login1.py has ended")
     }
 
     /// The bus goes, and what was on it.
@@ -35,9 +32,7 @@ impl Logins {
 
 impl Drop for Logins {
     fn drop(&mut self) {
-        for process in [&mut self.service, &mut self.bus] {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        let _ = self.bus.kill();
+        let _ = self.bus.wait();
     }
 }

@@ -8,12 +8,14 @@
 //! | `other` | a window of another program |
 //! | `settings` | what tells of the person's likings |
 //! | `logins` | what tells of locked screens and of sleep |
+//! | `service` | the process behind either |
 
 mod asked;
 mod logins;
 mod looks;
 mod other;
 mod picture;
+mod service;
 mod settings;
 
 use std::fs::File;
@@ -27,6 +29,7 @@ pub(crate) use asked::{Asked, Place, in_time};
 pub(crate) use logins::Logins;
 pub(crate) use looks::Accessible;
 pub(crate) use other::Other;
+use service::Service;
 use trien_protocol::prompt::{Question, ToPrompt};
 
 /// Longer than the window's arming time, with room for a slow machine.
@@ -119,25 +122,12 @@ impl Desk {
     /// A system bus with a logind on it, and a desktop's screen saver on the session bus.
     pub(crate) fn logins(&self) -> Logins {
         let (bus, address) = self.new_bus();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/window/login1.py");
-        let mut service = Command::new("/usr/bin/python3")
-            .args([script, self.bus_address()])
-            .env("DBUS_SYSTEM_BUS_ADDRESS", &address)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this test needs Python");
-        let mut told = BufReader::new(service.stdout.take().unwrap());
-        let mut line = String::new();
-        told.read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        let orders = service.stdin.take().unwrap();
+        let system = ("DBUS_SYSTEM_BUS_ADDRESS", address.as_str());
+        let service = Service::start("login1.py", self.bus_address(), [system]);
         Logins {
             bus,
             address,
             service,
-            orders,
-            told,
         }
     }
 
