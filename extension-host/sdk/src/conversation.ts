@@ -53,9 +53,9 @@ export class Conversation {
     return this.#road.name;
   }
 
-  /** Whether the road has ended. */
-  get ended(): boolean {
-    return this.#ended !== undefined;
+  /** Why the road has ended, if it has. */
+  get ended(): TrienError | undefined {
+    return this.#ended;
   }
 
   /** Sends a request and waits for its reply. Throws {@link TrienError}. */

@@ -361,6 +361,7 @@ export class Trien {
   async #reconnect(): Promise<void> {
     const options = { ...this.#options, roads: [this.road] };
     delete options.signal;
+    const { ended } = this.#conversation;
     for (let wait = FIRST_PAUSE_MS; ; wait *= 2) {
       try {
         const { conversation, hello } = await connect(options, true);
@@ -372,6 +373,8 @@ export class Trien {
       } catch (error) {
         const code = error instanceof TrienError ? error.code : undefined;
         if (this.#closed) throw TrienError.local("closed", "by the page");
+        // On the WebSocket a site without a permission is answered as if nobody were there.
+        if (code === "not_installed" && isCode(ended, "not_allowed")) throw ended;
         if (code === undefined || !PASSING.includes(code) || wait > LAST_PAUSE_MS) {
           // Whoever was connected a moment ago is not helped by "not installed".
           throw code === "not_running" || code === "not_allowed" ? error : TrienError.local("closed", `lost: ${code}`);
