@@ -1,5 +1,6 @@
 /** Brings documents to the daemon and back, in pieces, each named by its digest. */
 
+import { together, unlessAborted } from "./abort.ts";
 import type { Conversation, RequestOptions } from "./conversation.ts";
 import { sha256 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
@@ -40,10 +41,14 @@ export class Documents {
     this.#limits = limits;
   }
 
-  /** Takes what the page hands over, before anything is sent: from now on the page cannot change it. */
+  /**
+   * Takes what the page hands over, before anything is sent: from now on the page cannot change it. If one cannot be taken,
+   * the others are read no further.
+   */
   hold(documents: PageDocument[], signal: AbortSignal | undefined): Promise<Held[]> {
     const limit = this.#limits.max_document;
-    return Promise.all(documents.map(async ({ name, bytes }) => ({ name, source: await hold(bytes, limit, signal) })));
+    return together(signal, (end) =>
+      Promise.all(documents.map(async ({ name, bytes }) => ({ name, source: await hold(bytes, limit, end.signal) }))));
   }
 
   /** Whether the daemon takes the manifest of a request before its documents. */
@@ -56,30 +61,25 @@ export class Documents {
    * What the page hears of the way is the same as where they are sent first.
    */
   async request<Result>(method: string, params: object, documents: Held[], options: RequestOptions, meter: Meter): Promise<Result> {
-    const stop = new AbortController();
-    const quit = () => stop.abort();
-    const { signal } = options;
-    signal?.addEventListener("abort", quit, { once: true });
-    if (signal?.aborted) quit();
     let sending: Promise<void> | undefined;
     let failure: unknown;
-    const onProgress: RequestOptions["onProgress"] = (progress) => {
-      if (progress.stage !== "collecting") return options.onProgress?.(progress);
-      sending ??= this.upload(documents, stop.signal, meter).catch((error: unknown) => {
-        // For what it does not take the daemon ends the request, and says more of it there.
-        if (error instanceof TrienError && error.code === "upload_mismatch") return;
-        failure ??= error;
-        quit();
-      });
-    };
-    try {
-      return (await this.#conversation.request<Result>(method, params, { ...options, signal: stop.signal, onProgress })).result;
-    } catch (error) {
-      throw failure ?? error;
-    } finally {
-      quit();
-      signal?.removeEventListener("abort", quit);
-    }
+    return together(options.signal, async (end) => {
+      const { signal } = end;
+      const onProgress: RequestOptions["onProgress"] = (progress) => {
+        if (progress.stage !== "collecting") return options.onProgress?.(progress);
+        sending ??= this.upload(documents, signal, meter).catch((error: unknown) => {
+          // For what it does not take the daemon ends the request, and says more of it there.
+          if (error instanceof TrienError && error.code === "upload_mismatch") return;
+          failure ??= error;
+          end.abort();
+        });
+      };
+      try {
+        return (await this.#conversation.request<Result>(method, params, { ...options, signal, onProgress })).result;
+      } catch (error) {
+        throw failure ?? error;
+      }
+    });
   }
 
   /** Uploads what the daemon does not hold yet. */
@@ -193,21 +193,5 @@ export class Documents {
   #check(reference: DocumentRef, digest: string): void {
     if (digest !== reference.sha256) throw TrienError.local("internal", "download: another digest");
     this.#uploads.set(digest, Promise.resolve(true));
-  }
-}
-
-/** Waits for what others wait for too, but not longer than this call is wanted. */
-export async function unlessAborted<T>(running: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return running;
-  let cancel = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    cancel = () => reject(TrienError.local("cancelled"));
-    if (signal.aborted) cancel();
-    else signal.addEventListener("abort", cancel, { once: true });
-  });
-  try {
-    return await Promise.race([running, aborted]);
-  } finally {
-    signal.removeEventListener("abort", cancel);
   }
 }

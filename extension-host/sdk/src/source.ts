@@ -1,5 +1,6 @@
 /** What a page hands over as a document, held so that what was hashed is what is sent. */
 
+import { unlessAborted } from "./abort.ts";
 import { sha256 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
 import { AT_ONCE, Sha256 } from "./sha256.ts";
@@ -23,7 +24,11 @@ export interface Source {
 }
 
 /** Takes a document of at most `limit` bytes. Throws {@link TrienError}. */
-export async function hold(bytes: DocumentBytes, limit: number, signal: AbortSignal | undefined): Promise<Source> {
+export function hold(bytes: DocumentBytes, limit: number, signal: AbortSignal | undefined): Promise<Source> {
+  return take(bytes, limit, signal).catch(unreadable);
+}
+
+async function take(bytes: DocumentBytes, limit: number, signal: AbortSignal | undefined): Promise<Source> {
   if (bytes instanceof ReadableStream) return spool(bytes, limit, signal);
   const size = bytes instanceof Blob ? bytes.size : bytes.byteLength;
   if (size > limit) throw tooLarge(size, limit);
@@ -48,11 +53,12 @@ async function digest(blob: Blob, signal: AbortSignal | undefined): Promise<stri
 }
 
 async function read(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await blob.arrayBuffer());
-  } catch (error) {
-    throw TrienError.local("document_unreadable", String(error));
-  }
+  return new Uint8Array(await blob.arrayBuffer().catch(unreadable));
+}
+
+/** Whatever the page's own objects fail with, as a stream that is being read elsewhere or a buffer that was given away. */
+function unreadable(error: unknown): never {
+  throw error instanceof TrienError ? error : TrienError.local("document_unreadable", String(error));
 }
 
 /** Reads a stream to its end, at the speed at which it comes, into a Blob: browsers keep large ones on disk. */
@@ -63,9 +69,7 @@ async function spool(stream: ReadableStream<Uint8Array>, limit: number, signal: 
   try {
     for (;;) {
       if (signal?.aborted) throw TrienError.local("cancelled");
-      const { done, value } = await reader.read().catch((error: unknown) => {
-        throw TrienError.local("document_unreadable", String(error));
-      });
+      const { done, value } = await unlessAborted(reader.read(), signal);
       if (done) break;
       if (!(value instanceof Uint8Array)) throw TrienError.local("document_unreadable", "a stream of something else than bytes");
       if (collected.size + value.length > limit) throw tooLarge(collected.size + value.length, limit);

@@ -1,6 +1,7 @@
+import { unlessAborted } from "./abort.ts";
 import { Conversation } from "./conversation.ts";
 import type { RequestOptions } from "./conversation.ts";
-import { Documents, reference, unlessAborted } from "./documents.ts";
+import { Documents, reference } from "./documents.ts";
 import type { Held, PageDocument } from "./documents.ts";
 import { connect } from "./connect.ts";
 import type { ConnectOptions, Connection } from "./connect.ts";

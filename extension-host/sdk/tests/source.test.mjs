@@ -6,6 +6,7 @@ import "../../tests/peer/page.mjs";
 
 const { Sha256, AT_ONCE } = await load("sdk/src/sha256.ts");
 const { hold } = await load("sdk/src/source.ts");
+const { Documents } = await load("sdk/src/documents.ts");
 const LIMIT = 32 * 1024 * 1024;
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -71,4 +72,41 @@ test("what cannot be read is told, and an abort ends the reading", async () => {
   const abort = new AbortController();
   const endless = new ReadableStream({ pull: (controller) => (controller.enqueue(new Uint8Array(1)), abort.abort()) });
   await assert.rejects(hold(endless, LIMIT, abort.signal), { code: "cancelled" });
+});
+
+test("an abort ends a stream that stands still", { timeout: 30_000 }, async () => {
+  const abort = new AbortController();
+  let given;
+  const cancelled = new Promise((resolve) => (given = resolve));
+  const held = hold(new ReadableStream({ cancel: given }), LIMIT, abort.signal);
+  setTimeout(() => abort.abort(), 20);
+  await assert.rejects(held, { name: "TrienError", code: "cancelled" });
+  assert.equal((await cancelled).code, "cancelled", "whoever fills it hears of it");
+});
+
+test("what the page has given away already cannot be read, by the library's own error", async () => {
+  const { body } = stream([new Uint8Array(3)]);
+  body.getReader();
+  const gone = new Uint8Array(3);
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  for (const bytes of [body, gone]) await assert.rejects(hold(bytes, LIMIT), { name: "TrienError", code: "document_unreadable" });
+});
+
+test("where one of several documents cannot be held, the others are read no further", { timeout: 30_000 }, async () => {
+  const documents = new Documents(undefined, { max_document: 10 });
+  /** A stream that never ends, and when whoever fills it has heard that nobody reads on. */
+  const endless = () => {
+    let given;
+    const cancelled = new Promise((resolve) => (given = resolve));
+    return { bytes: new ReadableStream({ cancel: given }), cancelled };
+  };
+  const [beside, shared] = [endless(), endless()];
+  for (const [{ bytes, cancelled }, other, code] of [
+    [beside, stream([new Uint8Array(11)]).body, "too_large"],
+    [shared, shared.bytes, "document_unreadable"],
+  ]) {
+    const held = documents.hold([{ name: "a", bytes }, { name: "b", bytes: other }]);
+    await assert.rejects(held, { name: "TrienError", code });
+    await cancelled;
+  }
 });
