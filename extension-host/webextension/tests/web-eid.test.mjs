@@ -203,3 +203,46 @@ test("a line that the daemon has ended is made anew", async () => {
   assert.equal(made, 2);
   session.close();
 });
+
+test("whatever a page has asked, its line is given up when nothing came for ten minutes", async (context) => {
+  const timers = new Map();
+  const real = [globalThis.setTimeout, globalThis.clearTimeout];
+  context.after(() => ([globalThis.setTimeout, globalThis.clearTimeout] = real));
+  globalThis.setTimeout = (act, ms) => {
+    const timer = {};
+    timers.set(timer, { act, ms });
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => timers.delete(timer);
+  const idle = () => [...timers.values()].filter(({ ms }) => ms === 600_000);
+  const good = { action: "status", libraryVersion: "2.1.0", fields: {} };
+  for (const [request, expected] of [
+    [good, "success"],
+    [{ ...good, libraryVersion: "2" }, "ERR_WEBEID_VERSION_INVALID"],
+    [{ ...good, action: "authenticate" }, "ERR_WEBEID_MISSING_PARAMETER"],
+  ]) {
+    let closed = 0;
+    const { told, status } = play({ connect: () => line(["sign_in"], { close: () => (closed += 1) }) });
+    for (const time of [1, 2]) {
+      await status({ request, active: false });
+      assert.deepEqual([kinds(told).at(-1), idle().length, closed], [expected, 1, 0], `${JSON.stringify(request)}, time ${time}`);
+    }
+    const [{ act }] = idle();
+    timers.clear();
+    await act();
+    await new Promise(setImmediate);
+    assert.equal(closed, 1);
+  }
+  // While a request is at work nobody hangs up.
+  let answer;
+  const request = () => new Promise((resolve) => (answer = () => resolve({ result: {} })));
+  const { told, session, status } = play({ connect: () => line(["sign_in"], { request }) });
+  const signing = signIn(session);
+  while (answer === undefined) await new Promise(setImmediate);
+  await status({ request: { ...good, libraryVersion: "2" }, active: false });
+  assert.equal(idle().length, 0);
+  answer();
+  await signing;
+  assert.deepEqual([told.at(-1).action, idle().length], ["web-eid:authenticate-success", 1]);
+  session.close();
+});

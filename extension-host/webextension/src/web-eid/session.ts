@@ -90,6 +90,7 @@ export class WebEidSession {
       this.#world.tell(answer instanceof Failure ? answer.of(action) : { action: `web-eid:${action}-success`, ...answer });
     } finally {
       time.end();
+      this.#rest();
     }
   }
 
@@ -176,9 +177,11 @@ export class WebEidSession {
     if (this.#line === line) this.#line = undefined;
   }
 
+  /** Whatever became of a request: a line that nobody uses any more is not kept for long. */
   #rest(): void {
     clearTimeout(this.#idle);
-    if (this.#pending.size === 0) this.#idle = setTimeout(() => this.close(), IDLE_MS);
+    const isUsed = this.#pending.size > 0 || this.#waiting > 0;
+    if (this.#line !== undefined && !isUsed) this.#idle = setTimeout(() => this.close(), IDLE_MS);
   }
 
   async #answer(action: Action, checked: CheckedRequest | Failure, { conversation }: Line, time: Time): Promise<object | Failure> {
@@ -191,7 +194,6 @@ export class WebEidSession {
       return time.signal.aborted ? TIME_IS_UP : asFailure(error);
     } finally {
       this.#pending.delete(action);
-      this.#rest();
     }
   }
 
