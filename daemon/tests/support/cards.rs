@@ -228,7 +228,7 @@ impl Readers {
             .unwrap();
         self.proxy = Some(child);
         let control = self.path("proxy.ctl");
-        wait_until("the proxy runs", || control.exists());
+        wait_until("the proxy runs", || UnixStream::connect(&control).is_ok());
         self
     }
 
@@ -286,14 +286,11 @@ impl Readers {
 
     /// The same, with more words for the card's program.
     pub fn piv_with(&self, index: usize, words: &[&str]) -> VirtualCard {
-        let state = self.path(&format!("state{index}"));
-        copy_folder(&personalised().join("state"), &state);
-        VirtualCard::start(
-            &self.slot(index),
-            &self.path(&format!("card{index}.ctl")),
-            &state,
-            words,
-        )
+        copy_folder(
+            &personalised().join("state"),
+            &self.path(&format!("state{index}")),
+        );
+        self.blank_with(index, words)
     }
 
     /// A card as it comes from its maker.
@@ -304,13 +301,19 @@ impl Readers {
 
     /// The same, by the words for the card's program.
     pub fn blank_with(&self, index: usize, words: &[&str]) -> VirtualCard {
-        let state = self.path(&format!("state{index}"));
-        VirtualCard::start(
+        let card = VirtualCard::start(
             &self.slot(index),
             &self.path(&format!("card{index}.ctl")),
-            &state,
+            &self.path(&format!("state{index}")),
             words,
-        )
+        );
+        self.has_seen(index);
+        card
+    }
+
+    /// A card is powered a moment before pcscd says that it is there; whoever asks in between finds none.
+    fn has_seen(&self, index: usize) {
+        assert_eq!(self.order(index, "settled"), "ok", "pcscd does not look");
     }
 
     /// An OpenPGP card: RSA-2048 for signatures (ID 01 under OpenSC), P-256 with a certificate for authentication (03).
@@ -322,7 +325,9 @@ impl Readers {
 
     /// A CAC by libcacard, with keys in an NSS database.
     pub fn cac(&self, index: usize) -> Cac {
-        Cac::start(&self.slot(index), &self.path(&format!("nss{index}")))
+        let card = Cac::start(&self.slot(index), &self.path(&format!("nss{index}")));
+        self.has_seen(index);
+        card
     }
 }
 

@@ -1,7 +1,8 @@
 /* vcac SOCKET DATABASE NAMES [CARD]: libcacard's CAC, whose keys are those of an NSS database, behind the reader driver
  * ifdtest. NAMES are up to three certificates, with commas between; SIGUSR1 pulls the card, SIGUSR2 puts it in, SIGHUP has
  * it pulled when the next signature is asked for, in the middle of that command. Prints "ready" when the reader has
- * powered it. For tests only. build.sh builds it. */
+ * powered it, and a line for each signal once it has taken effect: of two that come close together the later one may be
+ * handled first. For tests only. build.sh builds it. */
 #include <errno.h>
 #include <libcacard.h>
 #include <signal.h>
@@ -17,9 +18,15 @@ enum { SIGN = 0x42 };
 
 static volatile sig_atomic_t out, out_at_signature;
 static int wire = -1;
-static void on_pull(int s) { (void)s; out = 1; if (wire >= 0) shutdown(wire, SHUT_RDWR); }
-static void on_put(int s) { (void)s; out = 0; }
-static void on_hangup(int s) { (void)s; out_at_signature = 1; }
+static volatile sig_atomic_t pulls;
+static void done(void) {
+    int kept = errno;
+    if (write(STDOUT_FILENO, "done\n", 5) != 5) _exit(1);
+    errno = kept;
+}
+static void on_pull(int s) { (void)s; out = 1, pulls++; if (wire >= 0) shutdown(wire, SHUT_RDWR); done(); }
+static void on_put(int s) { (void)s; out = 0; done(); }
+static void on_hangup(int s) { (void)s; out_at_signature = 1; done(); }
 
 static int get(unsigned char *p, size_t n) {
     while (n) {
@@ -49,13 +56,15 @@ int main(int argc, char **argv) {
     sigaction(SIGUSR1, &a, NULL), sigaction(SIGUSR2, &b, NULL), sigaction(SIGHUP, &c, NULL);
     int said = 0;
     for (;;) {
+        int before = pulls;
         if (out) { usleep(20000); continue; }
         struct sockaddr_un at = {.sun_family = AF_UNIX};
         snprintf(at.sun_path, sizeof at.sun_path, "%s", argv[1]);
         wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (connect(wire, (void *)&at, sizeof at)) { close(wire), wire = -1, usleep(20000); continue; }
         int powered = 0;
-        for (;;) {
+        /* A pull before there was a wire had nothing to cut. */
+        while (pulls == before) {
             static unsigned char msg[65536], reply[65536];
             unsigned char len[2];
             if (get(len, 2)) break;

@@ -14,6 +14,18 @@ pub fn installed(path: &str) -> bool {
     Path::new(path).exists()
 }
 
+/// Whether somebody takes connections at this socket, which is there a moment before. Nobody connects for that: a TPM has one
+/// client at a time.
+fn listens(socket: &Path) -> bool {
+    // Flags, type and state, inode, path (`__SO_ACCEPTCON` is 1 << 16).
+    let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let path = socket.display().to_string();
+    sockets.lines().any(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.get(3) == Some(&"00010000") && words.get(7) == Some(&path.as_str())
+    })
+}
+
 /// A library as its row in the registry says, which finds its tokens by these variables and keeps them in that folder.
 fn known(library: &str, folder: &Path, variables: &[(&str, String)]) -> ModuleConfig {
     let library = Path::new(library);
@@ -114,7 +126,7 @@ impl TpmToken {
             .spawn()
             .unwrap();
         let token = Self { folder, tpm };
-        wait_until("the TPM runs", || socket.exists());
+        wait_until("the TPM runs", || listens(&socket));
         let tool = |words: &[&str]| {
             let mut command = Command::new("pkcs11-tool");
             command.args(["--module", Self::MODULE]).args(words);
@@ -221,7 +233,8 @@ const NAMESPACE: &str = r#"
     pkcsslotd -f >slotd.log 2>&1 &
     slotd=$!
     tries=0
-    until [ -S /run/pkcsslotd.socket ]; do
+    connect='import socket; socket.socket(socket.AF_UNIX).connect("/run/pkcsslotd.socket")'
+    until python3 -c "$connect" 2>/dev/null; do
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || { cat slotd.log >&2; exit 1; }
         sleep 0.05

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
@@ -90,7 +91,11 @@ impl Drop for VirtualCard {
 }
 
 /// A CAC; taken out when dropped.
-pub struct Cac(Child);
+pub struct Cac {
+    child: Child,
+    /// A line for each signal that has taken effect.
+    said: Mutex<BufReader<ChildStdout>>,
+}
 
 impl Cac {
     pub(super) fn start(slot: &Path, database: &Path) -> Self {
@@ -107,8 +112,8 @@ impl Cac {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        ready(&mut child);
-        Self(child)
+        let said = Mutex::new(ready(&mut child));
+        Self { child, said }
     }
 
     pub fn eject(&self) {
@@ -125,14 +130,18 @@ impl Cac {
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        let mut said = self.said.lock().unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line, "done\n");
     }
 }
 
 impl Drop for Cac {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -182,11 +191,11 @@ fn make_database(folder: &Path, names: &[&str]) {
     }
 }
 
-/// The card says so on its first line.
-fn ready(child: &mut Child) {
+/// The card says so on its first line; gives what it says from then on.
+fn ready(child: &mut Child) -> BufReader<ChildStdout> {
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
     assert_eq!(line.trim(), "ready");
+    said
 }

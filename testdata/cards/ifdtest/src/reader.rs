@@ -14,6 +14,9 @@ const USUAL_WAIT: u64 = 30;
 /// How long the next card is kept waiting for pcscd to see that the slot is empty.
 const UNSEEN: Duration = Duration::from_secs(5);
 
+/// How long pcscd may take to see what is in the slot.
+const SETTLED: Duration = Duration::from_secs(20);
+
 /// `PIN_VERIFY_STRUCTURE` without its APDU (PC/SC part 10, 2.6.2).
 const VERIFY_HEADER: usize = 19;
 
@@ -71,6 +74,8 @@ pub(crate) struct Reader {
     asked: AtomicU64,
     typed: (Mutex<VecDeque<String>>, Condvar),
     events: (Mutex<u64>, Condvar),
+    /// The count of events after which pcscd's own thread has looked, and is done with what it saw.
+    looked: (Mutex<u64>, Condvar),
     /// pcscd's own thread has seen that the slot is empty.
     seen_empty: (Mutex<bool>, Condvar),
 }
@@ -108,6 +113,7 @@ impl Reader {
             asked: AtomicU64::new(0),
             typed: Default::default(),
             events: Default::default(),
+            looked: Default::default(),
             seen_empty: Default::default(),
         };
         if READER.set(fresh).is_err() {
@@ -132,8 +138,11 @@ impl Reader {
         self.notify();
     }
 
-    /// Waits until something has happened since the count `seen`; gives the new count.
+    /// Waits until something has happened since the count `seen`, of which pcscd's thread is done with all; gives the new
+    /// count.
     pub(crate) fn wait_for_event(&self, seen: u64, longest: Duration) -> u64 {
+        *lock(&self.looked.0) = seen;
+        self.looked.1.notify_all();
         let end = Instant::now() + longest;
         let mut count = lock(&self.events.0);
         while *count == seen {
@@ -178,8 +187,12 @@ impl Reader {
             let Ok(watched) = stream.try_clone() else {
                 continue;
             };
-            *lock(&self.wire) = Some(stream);
-            self.notify();
+            {
+                let mut wire = lock(&self.wire);
+                *wire = Some(stream);
+                // Before anybody can have powered it.
+                self.notify();
+            }
             let mut hangup = libc::pollfd {
                 fd: watched.as_raw_fd(),
                 events: libc::POLLRDHUP,
@@ -213,6 +226,19 @@ impl Reader {
         let _ = told
             .wait_timeout_while(lock(seen), UNSEEN, |seen| !*seen)
             .unwrap_or_else(PoisonError::into_inner);
+    }
+
+    /// pcscd says by now what is in the slot. Nothing is known of one that it polls.
+    fn is_settled(&self) -> bool {
+        let now = *lock(&self.events.0);
+        let (looked, told) = &self.looked;
+        if self.settings.polled {
+            return true;
+        }
+        let (looked, _) = told
+            .wait_timeout_while(lock(looked), SETTLED, |looked| *looked < now)
+            .unwrap_or_else(PoisonError::into_inner);
+        *looked >= now
     }
 
     /// What was typed at the pad, in time.
@@ -291,7 +317,8 @@ impl Reader {
     }
 
     /// One order a connection: `pin 123456`, `cancel`, `timeout` answer a PIN entry, also ahead of time; `forget` drops
-    /// those; `asked` counts PIN entries; `gone` and `back` take the reader away and bring it back.
+    /// those; `asked` counts PIN entries; `gone` and `back` take the reader away and bring it back; `settled` waits until pcscd
+    /// says what is in the slot.
     fn take_orders(&self, listener: &UnixListener) {
         for stream in listener.incoming().flatten() {
             let mut line = String::new();
@@ -304,6 +331,11 @@ impl Reader {
                 "back" => self.gone.store(false, Ordering::SeqCst),
                 "asked" => said = self.asked.load(Ordering::SeqCst).to_string(),
                 "forget" => lock(&self.typed.0).clear(),
+                "settled" => {
+                    let said = if self.is_settled() { "ok" } else { "late" };
+                    let _ = writeln!(&stream, "{said}");
+                    continue;
+                }
                 typed => {
                     lock(&self.typed.0).push_back(typed.to_owned());
                     self.typed.1.notify_all();

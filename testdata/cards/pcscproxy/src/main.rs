@@ -113,6 +113,8 @@ impl Proxy {
         }
         let mut handles: HashSet<(i32, String)> = HashSet::new();
         let mut dead: HashSet<i32> = HashSet::new();
+        // The client waits for a change, and neither pcscd nor we have told it of one yet.
+        let mut waits = false;
         loop {
             let mut head = [0; 8];
             c.read_exact(&mut head)?;
@@ -174,6 +176,7 @@ impl Proxy {
                     r.read_exact(&mut st)?;
                     self.filter(&mut st);
                     c.write_all(&st)?;
+                    waits = true;
                     // until pcscd, the client or a plug event speaks
                     loop {
                         let mut p = [&c, &r, &told].map(|s| libc::pollfd {
@@ -188,12 +191,14 @@ impl Proxy {
                         if p[1].revents != 0 {
                             let mut w = [0; 8];
                             r.read_exact(&mut w)?;
+                            waits = false;
                             c.write_all(&w)?;
                             break;
                         }
                         if p[2].revents != 0 {
                             while matches!(told.read(&mut sink), Ok(n) if n > 0) {}
                             self.stop_waiting(&mut r)?;
+                            waits = false;
                             c.write_all(&[0; 8])?;
                             break;
                         }
@@ -203,15 +208,9 @@ impl Proxy {
                     }
                 }
                 STOP_WAITING => {
-                    // The client reads exactly one answer: pcscd's to this, or the event that crossed it.
-                    // If we (or pcscd) had answered the wait already, pcscd keeps silent now.
-                    let mut p = libc::pollfd {
-                        fd: r.as_raw_fd(),
-                        events: libc::POLLIN,
-                        revents: 0,
-                    };
-                    // SAFETY: one valid descriptor.
-                    if unsafe { libc::poll(&mut p, 1, 50) } > 0 {
+                    // The client reads exactly one answer: pcscd's to this, or the event that crossed it. Where the wait
+                    // was answered before, pcscd keeps silent now.
+                    if std::mem::take(&mut waits) {
                         let mut w = [0; 8];
                         r.read_exact(&mut w)?;
                         c.write_all(&w)?;

@@ -5,6 +5,7 @@
 //! delay INS MS      every command with that INS takes MS more ('*': any INS)
 //! drop INS [MS]     once: MS after that command came the card is pulled, without an answer
 //! mute INS          once: the command is never answered; the card hangs until it is ejected
+//! hold INS · release  commands with that INS are begun when it is released, or the card ejected, and not before
 //! sw INS SW [N]     the next N (1) commands with that INS are answered SW and do nothing
 //! answer INS HEX [N]  the same with any answer, which may be none at all ('-')
 //! trace on|off      commands on standard error: headers and status words only
@@ -26,11 +27,12 @@ pub(crate) struct Knobs {
     ejections: u64,
     pub(crate) busy: Duration,
     pub(crate) resets: u64,
-    pub(crate) wire: Option<UnixStream>,
+    wire: Option<UnixStream>,
     trace: bool,
     delay: BTreeMap<Option<u8>, u64>,
     pull: BTreeMap<u8, u64>,
     mute: Option<u8>,
+    held: Option<u8>,
     answer: BTreeMap<u8, (Vec<u8>, u32)>,
     count: BTreeMap<u8, u64>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Orders {
     pub(crate) pull: Option<u64>,
     /// It is never answered: until the card is taken out once more than so many times.
     pub(crate) mute: Option<u64>,
+    /// How often the card had been taken out when the command came.
+    pub(crate) ejections: u64,
     /// Said instead of what the applet says.
     pub(crate) answer: Option<Vec<u8>>,
     pub(crate) trace: bool,
@@ -56,6 +60,11 @@ impl Control {
         work(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Until commands of that instruction may begin, or the card is taken out.
+    pub(crate) fn wait_released(&self, instruction: u8, ejections: u64) {
+        self.wait(|knobs| knobs.held != Some(instruction) || knobs.ejections != ejections);
+    }
+
     /// Counts a command and takes what was ordered for it.
     pub(crate) fn orders(&self, instruction: u8) -> Orders {
         self.with(|knobs| {
@@ -67,6 +76,7 @@ impl Control {
                 delay: delays.into_iter().flatten().copied().next().unwrap_or(0),
                 pull: knobs.pull.remove(&instruction),
                 mute: mute.map(|_| knobs.ejections),
+                ejections: knobs.ejections,
                 answer: answer.map(|(answer, left)| {
                     *left -= 1;
                     answer.clone()
@@ -74,6 +84,11 @@ impl Control {
                 trace: knobs.trace,
             }
         })
+    }
+
+    fn let_go(&self, work: impl FnOnce(&mut Knobs)) {
+        self.with(work);
+        self.0.1.notify_all();
     }
 
     fn wait(&self, until: impl Fn(&Knobs) -> bool) {
@@ -84,8 +99,20 @@ impl Control {
         }
     }
 
-    pub(crate) fn wait_inserted(&self) {
+    /// Until the card is in a reader; gives how often it had been taken out by then.
+    pub(crate) fn wait_inserted(&self) -> u64 {
         self.wait(|knobs| knobs.inserted);
+        self.with(|knobs| knobs.ejections)
+    }
+
+    /// The wire to the reader that the card was put into; false if it has been taken out since `ejections` were counted:
+    /// nobody could have cut the wire then.
+    pub(crate) fn keep_wire(&self, wire: &UnixStream, ejections: u64) -> bool {
+        self.with(|knobs| {
+            let stays = knobs.inserted && knobs.ejections == ejections;
+            knobs.wire = stays.then(|| wire.try_clone().ok()).flatten();
+            stays
+        })
     }
 
     /// Until the card is taken out, or has been since `ejections` were counted: it may be back before anybody looks.
@@ -147,12 +174,18 @@ impl Control {
                 knobs.count.clear();
                 knobs.busy = Duration::ZERO;
             }),
-            "clear" => self.with(|knobs| {
+            "clear" => self.let_go(|knobs| {
                 knobs.delay.clear();
                 knobs.pull.clear();
                 knobs.answer.clear();
                 knobs.mute = None;
+                knobs.held = None;
             }),
+            "hold" => {
+                let of = instruction()?;
+                self.with(|knobs| knobs.held = Some(of));
+            }
+            "release" => self.let_go(|knobs| knobs.held = None),
             "delay" => {
                 let of = if words.get(1) == Some(&"*") {
                     None

@@ -160,9 +160,11 @@ fn serve(apdu: &[u8], card: &mut Card<'_>, control: &Control) -> io::Result<Vec<
         delay,
         pull,
         mute,
+        ejections,
         answer,
         trace,
     } = control.orders(apdu[1]);
+    control.wait_released(apdu[1], ejections);
     if let Some(after) = pull {
         sleep(Duration::from_millis(after));
         control.eject();
@@ -209,12 +211,14 @@ fn main() {
         control.insert();
     }
     loop {
-        control.wait_inserted();
+        let ejections = control.wait_inserted();
         let Ok(mut wire) = UnixStream::connect(&arguments.socket) else {
             sleep(PAUSE);
             continue;
         };
-        control.with(|knobs| knobs.wire = wire.try_clone().ok());
+        if !control.keep_wire(&wire, ejections) {
+            continue;
+        }
         loop {
             let on = memory.power_on(["piv", "opcard"], arguments.seed, |clients| {
                 let mut card = Card::new(applets(&arguments.applets, clients));
