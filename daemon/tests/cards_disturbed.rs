@@ -142,10 +142,10 @@ fn the_service_dies_twenty_times(module: ModuleConfig) {
                 let token = token_in_time(&modules, ready).await;
                 let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
                 session.sign(&signable(RSA, b"m"), false).await.unwrap();
-                // GENERAL AUTHENTICATE
-                card.order("delay 87 150");
-                let commands = card.stats().of("87");
                 let killed = round % 2 == 0;
+                // GENERAL AUTHENTICATE: until the service is killed; one that ends by itself waits for the card.
+                card.order(if killed { "hold 87" } else { "delay 87 150" });
+                let commands = card.stats().of("87");
                 let message = signable(RSA, b"m");
                 let end = async {
                     while card.stats().of("87") == commands {

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use support::cards::piv::*;
@@ -172,10 +172,10 @@ fn n115_a_card_pulled_while_the_reader_sends_the_pin_spends_no_second_try() {
             readers.order(0, "forget");
             let token = token_in_time(&modules).await;
             let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
-            let typing = tokio::spawn(async move { (session.login().await, session) });
             let asked = || readers.order(0, "asked").parse::<u32>().unwrap();
             let before = asked();
-            wait_until("the reader asks", || asked() > before || before > 10);
+            let typing = tokio::spawn(async move { (session.login().await, session) });
+            wait_until("the reader asks", || asked() > before);
             card.eject();
             readers.order(0, "cancel");
             let (cancelled, session) = typing.await.unwrap();
@@ -205,9 +205,9 @@ fn n115_a_reader_unplugged_in_the_middle_of_pin_or_signature_takes_the_token_wit
                     let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
                     session.attach_pin_pipe(lines("123456\n123456\n")).await.unwrap();
                     card.order("reset-stats");
-                    card.order(&format!("delay {instruction} 150"));
+                    card.order(&format!("hold {instruction}"));
                     if known {
-                        card.order(&format!("drop {instruction} 100"));
+                        card.order(&format!("drop {instruction}"));
                     }
                     let working = tokio::spawn(async move {
                         let mut outcome = session.login().await;
@@ -222,6 +222,7 @@ fn n115_a_reader_unplugged_in_the_middle_of_pin_or_signature_takes_the_token_wit
                     } else {
                         readers.proxy(&format!("unplug {YUBIKEY}"));
                     }
+                    card.order("release");
                     let (mut session, outcome) = working.await.unwrap();
                     card.order("clear");
                     let named = format!("{instruction}, {known}: {outcome:?}");
@@ -320,18 +321,17 @@ fn a_card_that_is_mute_to_another_program_costs_one_deadline_and_comes_back() {
         let other = connect().unwrap();
         let waiting = std::thread::spawn(move || {
             let mut room = [0; pcsc::MAX_BUFFER_SIZE];
-            other.transmit(SELECT, &mut room).map(<[u8]>::len)
+            let answered = other.transmit(SELECT, &mut room).map(<[u8]>::len);
+            // A reset of the card that goes would have pcscd call the reader silent.
+            let _ = other.disconnect(pcsc::Disposition::LeaveCard);
+            answered
         });
         wait_until("the card is asked", || card.stats().of("a4") > 0);
         let second = std::thread::spawn(move || connect().err());
         runtime().block_on(async {
-            let modules = modules_within(Deadlines {
-                enumerate: Duration::from_millis(900),
-                ..Deadlines::default()
-            });
-            let began = Instant::now();
+            let modules = modules_within(Deadlines::default());
+            // Whoever waited without an end would wait until the card is pulled, below.
             let sight = modules.look().await;
-            assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
             assert!(sight.tokens.is_empty());
             let [(_, error)] = &sight.failures[..] else {
                 panic!("{:?}", sight.failures);
@@ -367,21 +367,18 @@ fn a_mute_card_costs_one_deadline_and_comes_back() {
         let card = readers.piv(0);
         runtime().block_on(async {
             let deadlines = Deadlines {
-                sign: Duration::from_millis(600),
-                enumerate: Duration::from_millis(900),
+                sign: Duration::from_secs(5),
                 ..Deadlines::default()
             };
             let modules = modules_within(deadlines);
             let token = only_token(&modules).await;
             let mut session = logged_in(&token, &key(&token, 0x9a, 0x07)).await.unwrap();
             card.order("mute 87");
-            let began = Instant::now();
             let hung = session.sign(&signable(RSA, b"x"), false).await;
             assert!(
-                matches!(hung, Err(LoginError::Token(TokenError::Hung { .. }))),
+                matches!(hung, Err(LoginError::Token(TokenError::Hung { seconds: ..=5 }))),
                 "{hung:?}"
             );
-            assert!(began.elapsed() < Duration::from_secs(2));
             card.eject();
             wait_until_empty(YUBIKEY);
             card.insert();
@@ -399,10 +396,9 @@ fn n120_a_card_that_answers_too_late_is_let_go_of_and_has_forgotten_the_pin() {
         let card = readers.piv(0);
         runtime().block_on(async {
             let modules = modules_within(Deadlines {
-                sign: Duration::from_millis(600),
-                enumerate: Duration::from_millis(900),
-                reader: Duration::from_millis(600),
-                login: Duration::from_millis(600),
+                sign: Duration::from_secs(5),
+                reader: Duration::from_secs(5),
+                login: Duration::from_secs(5),
                 ..Deadlines::default()
             });
             // VERIFY is the login's, GENERAL AUTHENTICATE the signature's.
@@ -411,7 +407,7 @@ fn n120_a_card_that_answers_too_late_is_let_go_of_and_has_forgotten_the_pin() {
                 let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
                 session.attach_pin_pipe(lines("123456\n")).await.unwrap();
                 card.order("reset-stats");
-                card.order(&format!("delay {late} 4000"));
+                card.order(&format!("hold {late}"));
                 let mut outcome = session.login().await;
                 if late == "87" {
                     outcome.unwrap();
@@ -422,8 +418,8 @@ fn n120_a_card_that_answers_too_late_is_let_go_of_and_has_forgotten_the_pin() {
                     "{late}: {outcome:?}"
                 );
                 session.close().await;
-                card.order("clear");
-                // Waits until it has answered.
+                // It answers now.
+                card.order("release");
                 assert_eq!(tries_left(&readers), 3, "{late}: nobody is let in by it");
                 sign_once(&modules, 0x9a)
                     .await
@@ -506,13 +502,13 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
                 card.order(&format!("answer c0 {then} 100000"));
                 card.order("reset-stats");
                 let mut session = logged_in(&token, &key(&token, 0x9a, 0x07)).await.unwrap();
-                let began = Instant::now();
                 let answered = session.sign(&signable(RSA, b"x"), false).await;
-                assert!(answered.is_err(), "{first}: {answered:?}");
+                let Err(LoginError::Token(error)) = &answered else {
+                    panic!("{first}: {answered:?}");
+                };
                 assert!(
-                    began.elapsed() < Duration::from_secs(5),
-                    "{first}: {:?}",
-                    began.elapsed()
+                    !matches!(error, TokenError::Hung { .. } | TokenError::Crashed),
+                    "{first}: {error:?}"
                 );
                 session.close().await;
                 let sent = card.stats().apdus;
@@ -535,7 +531,6 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
             for answer in ["-", "6100", "6c00", garbage, "53820fff709000"] {
                 card.order(&format!("answer cb {answer} 100000"));
                 card.order("reset-stats");
-                let began = Instant::now();
                 let sight = modules_within(Deadlines::default()).look().await;
                 // One card: it is a token that shows nothing, or it is told what is wrong with it.
                 let (tokens, failures) = (sight.tokens, sight.failures);
@@ -551,11 +546,6 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
                         "{answer}: {error:?}"
                     );
                 }
-                assert!(
-                    began.elapsed() < Duration::from_secs(5),
-                    "{answer}: {:?}",
-                    began.elapsed()
-                );
                 assert!(card.stats().apdus < 2000, "{answer}: {:?}", card.stats());
                 card.order("clear");
             }

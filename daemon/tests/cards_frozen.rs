@@ -105,11 +105,12 @@ fn stands_still(driver: &str) {
             assert!(signed["result"].is_object(), "{signed}");
         }
         // GENERAL AUTHENTICATE
-        card.order("delay 87 300");
+        card.order("hold 87");
         card.order("reset-stats");
         let asked = signing.ask("sign_digest", &by(&on_card));
         wait_until("the card is at it", || card.stats().of("87") > 0);
         readers.signal_service(Signal::STOP);
+        card.order("release");
         // Whoever needs no card goes on, a signature at the shell by the token of software, too.
         signs_at_the_shell(&desk, &of_software);
         for _ in 0..5 {

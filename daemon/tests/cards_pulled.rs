@@ -327,9 +327,9 @@ fn unplugged_in_the_signature(module: ModuleConfig) {
                 let token = token_in_time(&modules, ready).await;
                 let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
                 card.order("reset-stats");
-                card.order("delay 87 150");
+                card.order("hold 87");
                 if !unplugged {
-                    card.order("drop 87 100");
+                    card.order("drop 87");
                 }
                 let working = tokio::spawn(async move {
                     let outcome = session.sign(&signable(RSA, b"m"), false).await;
@@ -341,6 +341,7 @@ fn unplugged_in_the_signature(module: ModuleConfig) {
                 } else {
                     assert_eq!(readers.order(0, "gone"), "ok");
                 }
+                card.order("release");
                 let (mut session, outcome) = working.await.unwrap();
                 card.order("clear");
                 // What the card was at is done where only the service has lost its reader.
@@ -483,7 +484,7 @@ fn waits_for_a_mute_card(module: &ModuleConfig) {
         let card = readers.piv(0);
         runtime().block_on(async {
             let deadlines = Deadlines {
-                sign: Duration::from_millis(1500),
+                sign: Duration::from_secs(6),
                 ..Deadlines::default()
             };
             let modules = modules_within(std::slice::from_ref(module), deadlines);
