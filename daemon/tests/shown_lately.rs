@@ -79,9 +79,13 @@ impl Scene {
 
     /// How often the token was asked for its objects since this was asked last.
     fn read(&mut self) -> usize {
-        // What the module says comes by a pipe.
-        std::thread::sleep(Duration::from_millis(200));
-        let all = self.daemon.log().matches("noise").count();
+        // What the module says comes by a pipe: all of it has when nothing more does.
+        let (mut all, mut before) = (0, None);
+        while before != Some(all) {
+            before = Some(all);
+            std::thread::sleep(Duration::from_millis(200));
+            all = self.daemon.log().matches("noise").count();
+        }
         all - std::mem::replace(&mut self.heard, all)
     }
 }
@@ -132,7 +136,7 @@ fn after_something_failed_it_is_read_again() {
 fn a_token_that_is_gone_is_seen_to_be_gone_whatever_was_shown_a_moment_ago() {
     let desk = Desk::bare();
     let pulled =
-        "[[rule]]\nfunction = \"C_Sign\"\nfrom = 2\ntimes = 1\ndo = \"remove\"\nmilliseconds = 3000\n";
+        "[[rule]]\nfunction = \"C_Sign\"\nfrom = 2\ntimes = 1\ndo = \"remove\"\nmilliseconds = 8000\n";
     let mut scene = Scene::open(&desk, pulled);
     let few = scene.sign();
     let (reply, _) = scene.try_to_sign();
@@ -143,7 +147,7 @@ fn a_token_that_is_gone_is_seen_to_be_gone_whatever_was_shown_a_moment_ago() {
         "certificate_not_found",
         "nobody is asked for a token that is not there"
     );
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(9));
     assert!(scene.sign() > few, "it is looked at anew when it is back");
 }
 

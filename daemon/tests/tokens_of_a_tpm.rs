@@ -9,10 +9,10 @@ use std::process::Output;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use support::cards::TpmToken;
 use support::cards::scene::{
     RSA, key, logged_in, modules, runtime, sign_once, signable, token_in_time, worker,
 };
+use support::cards::{TpmToken, wait_until};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::{Desk, succeed};
 use trien::tokens::{LoginError, Modules, TokenError};
@@ -202,9 +202,13 @@ fn what_a_tpms_module_prints_is_in_the_log_under_its_name_and_nowhere_else() {
     let told = sign_for_a_page(&mut page);
     assert_eq!(told["error"]["data"]["code"], "pin_incorrect", "{told}");
     stays_in_the_log(&told.to_string());
+    // They come by a pipe, beside the reply.
+    let whole = "ERROR: Error unsealing wrapping key";
+    wait_until("its words are in the log", || {
+        let log = daemon.log();
+        log.contains("Esys_Unseal") && log.contains(whole)
+    });
     let log = daemon.log();
-    let printed: Vec<_> = log.lines().filter(|line| line.contains("Esys_Unseal")).collect();
-    assert!(!printed.is_empty(), "{log}");
     for line in log
         .lines()
         .filter(|line| WORDS.iter().any(|word| line.contains(word)))
@@ -212,10 +216,8 @@ fn what_a_tpms_module_prints_is_in_the_log_under_its_name_and_nowhere_else() {
         assert!(line.contains("module=\"tpm2\""), "{line}");
         assert!(line.contains(" INFO "), "{line}");
     }
-    let whole = log
-        .lines()
-        .any(|line| line.contains("ERROR: Error unsealing wrapping key"));
-    assert!(whole, "a line is told as one: {log}");
+    let is_whole = log.lines().any(|line| line.contains(whole));
+    assert!(is_whole, "a line is told as one: {log}");
 }
 
 /// Words that only the module and its libraries have.

@@ -120,8 +120,9 @@ fn signable(number: usize) -> Signable {
     }
 }
 
-/// Open descriptors and resident memory (in kB) of the processes below this one that load a library; none where the
-/// system does not let us look into them.
+/// Open descriptors, and the memory that was written to and is kept (in kB), of the process below this one that loads a
+/// library; none where the system does not let us look into it. How many pages of programs and libraries are there is between
+/// the kernel and its cache.
 fn costs(library: &Path) -> Option<(usize, u64)> {
     // What was checked is loaded: the file behind the links.
     let word = library.canonicalize().ok()?.display().to_string();
@@ -130,10 +131,10 @@ fn costs(library: &Path) -> Option<(usize, u64)> {
         let line = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
         line.contains("module-worker") && line.contains(&word) && is_child(path)
     })?;
-    let status = std::fs::read_to_string(worker.join("status")).ok()?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let resident = resident.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some((std::fs::read_dir(worker.join("fd")).ok()?.count(), resident))
+    let sums = std::fs::read_to_string(worker.join("smaps_rollup")).ok()?;
+    let kept = sums.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
+    let kept = kept.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some((std::fs::read_dir(worker.join("fd")).ok()?.count(), kept))
 }
 
 fn is_child(process: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use futures_util::future::join_all;
-use trien::tokens::{LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError};
+use trien::tokens::{Deadlines, LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError};
 
 use crate::stage::{PIN, PROGRAM, Stage, answer, deadlines, name, pipe, rule, sign, signable, token_of};
 use crate::{key_of, module_token};
@@ -201,6 +201,7 @@ pub(crate) fn octets(octets: &[u8]) -> OwnedFd {
 #[tokio::test]
 async fn a_pin_that_could_not_be_set_costs_one_error() {
     let stage = Stage::new();
+    let hangs = Deadlines::default();
     let (officer, new) = (|| pipe("12345678\n"), || pipe("246810\n"));
     let general = |outcome: Result<(), LoginError>| {
         let told = matches!(
@@ -216,7 +217,7 @@ async fn a_pin_that_could_not_be_set_costs_one_error() {
         let after = |function| rule(function, &format!("do = \"{harm}\""));
         let rules = answer("C_SetPIN", "CKR_GENERAL_ERROR") + &after("C_CloseSession");
         general(
-            token(stage.alone(&rules))
+            token(stage.patient(&rules, &hangs))
                 .await
                 .change_pin(officer(), new())
                 .await,
@@ -225,7 +226,12 @@ async fn a_pin_that_could_not_be_set_costs_one_error() {
             + &answer("C_InitPIN", "CKR_GENERAL_ERROR")
             + &after("C_Logout")
             + &after("C_CloseSession");
-        general(token(stage.alone(&rules)).await.unblock(officer(), new()).await);
+        general(
+            token(stage.patient(&rules, &hangs))
+                .await
+                .unblock(officer(), new())
+                .await,
+        );
     }
 }
 

@@ -39,7 +39,7 @@ async fn n097_a_call_that_never_returns_is_ended_at_its_deadline() {
         let modules = stage.patient(&rule(function, "do = \"hang\""), &short);
         async move { (function, name(&sign(&modules).await)) }
     };
-    let healthy = stage.patient("", &Deadlines::default());
+    let healthy = stage.alone("");
     let (outcomes, other) = join(join_all(functions.map(hang)), sign(&healthy)).await;
     for (function, outcome) in outcomes {
         assert!(outcome.starts_with("Hung"), "{function}: {outcome}");
@@ -52,8 +52,9 @@ async fn n097_a_call_that_never_returns_is_ended_at_its_deadline() {
     let worker = process_of(&last.states()[0].name);
     let told = Instant::now();
     drop(last);
-    assert!(told.elapsed() < Duration::from_millis(500));
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // It has three seconds to end by itself, and is there as long as it has.
+    assert!(told.elapsed() < Duration::from_secs(3));
+    tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(runs(&worker), "it hangs");
     until_ended(&worker).await;
 }
@@ -100,9 +101,10 @@ async fn n097_so_is_one_that_ends_the_work_or_changes_the_token() {
 #[tokio::test]
 async fn n097_who_waits_while_another_looks_in_vain_does_not_look_in_vain_after_him() {
     let stage = Stage::new();
+    // Long enough for all of them to have come.
     let short = Deadlines {
-        enumerate: Duration::from_secs(3),
-        ..Deadlines::default()
+        enumerate: Duration::from_secs(8),
+        ..deadlines()
     };
     let modules = stage.patient(&rule("C_GetSlotList", "do = \"hang\""), &short);
     let look = async |later: u64| {
@@ -134,7 +136,7 @@ fn runs(process: &str) -> bool {
 async fn until_ended(process: &str) {
     let began = Instant::now();
     while runs(process) {
-        assert!(began.elapsed() < Duration::from_secs(10), "it still runs");
+        assert!(began.elapsed() < Duration::from_secs(20), "it still runs");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -144,12 +146,12 @@ async fn until_ended(process: &str) {
 async fn n097_a_person_at_a_pin_pad_has_the_time_of_the_reader() {
     let stage = Stage::new();
     let deadlines = Deadlines {
-        login: Duration::from_secs(1),
-        reader: Duration::from_secs(4),
-        ..Deadlines::default()
+        login: Duration::from_secs(2),
+        reader: Duration::from_secs(20),
+        ..deadlines()
     };
-    let slow = "do = \"delay\"\nmilliseconds = 2000";
-    let in_two_seconds = rule("C_Login", slow) + &answer("C_Login", "CKR_OK");
+    let slow = "do = \"delay\"\nmilliseconds = 4000";
+    let in_four_seconds = rule("C_Login", slow) + &answer("C_Login", "CKR_OK");
     let never = rule("C_Login", "do = \"hang\"");
     let login = async |at_the_reader: bool, rules: &str| {
         let set = if at_the_reader { 0x0100 } else { 0 };
@@ -158,10 +160,10 @@ async fn n097_a_person_at_a_pin_pad_has_the_time_of_the_reader() {
         let outcome = logged_in(&stage.patient(&(flags + rules), &deadlines)).await;
         (name(&outcome.map(drop)), begun.elapsed())
     };
-    let (typed, took) = login(true, &in_two_seconds).await;
+    let (typed, took) = login(true, &in_four_seconds).await;
     assert_eq!(typed, "signed");
-    assert!(took > Duration::from_secs(2), "{took:?}");
-    for (at_the_reader, rules) in [(true, never), (false, in_two_seconds)] {
+    assert!(took > Duration::from_secs(4), "{took:?}");
+    for (at_the_reader, rules) in [(true, never), (false, in_four_seconds)] {
         let (outcome, took) = login(at_the_reader, &rules).await;
         assert!(
             outcome.starts_with("Hung"),

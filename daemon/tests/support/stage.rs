@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trien::config::ModuleConfig;
 use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, Signable, SigningSession, Token, TokenError};
@@ -82,7 +83,11 @@ impl Stage {
 
 /// Patient with a busy machine, where nothing hangs.
 pub(crate) fn deadlines() -> Deadlines {
-    Deadlines::default()
+    Deadlines {
+        start: Duration::from_secs(60),
+        enumerate: Duration::from_secs(30),
+        ..Deadlines::default()
+    }
 }
 
 /// A rule that makes a function do that.
