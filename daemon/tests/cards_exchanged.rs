@@ -23,7 +23,7 @@ use support::cards::{
     CARD_PIN, PATIENCE, ReaderPlan, Readers, VirtualCard, on_readers, personalised, public_key, wait_until,
     wait_until_empty, wait_until_present,
 };
-use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::daemon::{Daemon, PORTAL, Page, allow, code, leave_time_to_answer, record};
 use support::{Desk, succeed};
 use trien::tokens::{LoginError, Modules, Token, TokenEntry, TokenError};
 
@@ -417,7 +417,9 @@ fn a_page_waits_for_a_pin(with_opensc: bool) {
             let desk = if with_opensc {
                 desk_with_opensc()
             } else {
-                Desk::new()
+                let desk = Desk::new();
+                leave_time_to_answer(&desk);
+                desk
             };
             allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
             // Where the prompt reads the PIN it waits until somebody has typed.

@@ -16,7 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::daemon::{
-    ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, child_pids, code, record, wait_for,
+    ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, child_pids, code, leave_time_to_answer, record,
+    wait_for,
 };
 use support::{Desk, PIN, repository, succeed};
 
@@ -145,6 +146,8 @@ fn a_module_killed_before_the_only_signature_fails_the_request() {
     typing.write_all(format!("{PIN}\n").as_bytes()).unwrap();
     drop(typing);
     assert_eq!(record(&desk, 3)[2], "approved");
+    // It is asked to open a session by then: one that ends before is only started again.
+    std::thread::sleep(Duration::from_secs(1));
     signal(worker, Signal::KILL);
     assert_eq!(code(&page.reply(asked)), "module_crashed");
     assert_eq!(
@@ -316,6 +319,7 @@ fn a_try_that_became_the_last_is_not_spent_on_a_pin_typed_before() {
     let desk = desk("ec:p256");
     let pins = desk.path("pins");
     succeed(Command::new("mkfifo").arg(&pins));
+    leave_time_to_answer(&desk);
     let daemon = Daemon::start(
         &desk,
         &format!(
