@@ -497,7 +497,9 @@ pub fn wait_until_present(reader: &str) {
 /// after it has seen that there is none (`SCardDisconnect`, "Error resetting card"). It says so until the next card comes;
 /// that this one went is told by the count, which is odd while a card is in that was put in.
 fn has_lost_its_card(state: &pcsc::ReaderState) -> bool {
-    state.event_state().contains(pcsc::State::MUTE) && state.event_count() > 0 && state.event_count() % 2 == 0
+    state.event_state().contains(pcsc::State::MUTE)
+        && state.event_count() > 0
+        && state.event_count().is_multiple_of(2)
 }
 
 #[track_caller]
