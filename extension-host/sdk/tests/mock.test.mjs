@@ -7,11 +7,15 @@ import { WebSocketServer } from "ws";
 import { mockTexts } from "../../mock-texts.mjs";
 import { load } from "../../tests/peer/load.mjs";
 import { openPage } from "../../tests/peer/page.mjs";
+import { CASES } from "../../tests/peer/requests.mjs";
 import { conforms, hold, listen } from "../../tests/peer/wire.mjs";
 
 const { Trien } = await load("sdk/src/index.ts");
 const { playTrien } = await load("sdk/src/mock.ts");
 const { MARK } = await load("sdk/src/bridge.ts");
+
+/** A challenge as a portal's server makes it. */
+const NONCE = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("base64");
 
 /** What page and mock say to each other, in every test of this file. */
 const pages = [];
@@ -67,7 +71,7 @@ test("a portal's code runs unchanged against the mock, every method", async (con
   const asBlob = await trien.signDocuments({ documents: [{ name: "b", bytes: new Blob([large]) }], format: "pades", results: "blob" });
   assert.equal(asBlob.documents[0].blob.size, documents[0].bytes.length);
   assert.equal((await trien.signDigest({ certificate: sha256, hash: "SHA-256", digest: new Uint8Array(32) })).algorithm, "RS256");
-  assert.equal((await trien.authenticate({ nonce: "A".repeat(44) })).format, "web-eid:1.0");
+  assert.equal((await trien.authenticate({ nonce: NONCE })).format, "web-eid:1.0");
   assert.equal((await trien.verifyDocuments({ documents: [{ name: "a", bytes: large }] })).documents[0].valid, false);
   assert.equal(mock.heard.filter(({ method }) => method === "upload").length, 3, "what is there is not sent again");
   const [alone, content] = [{ name: "a.p7s", bytes: new Uint8Array(9) }, { name: "a.pdf", bytes: new Uint8Array(33) }];
@@ -125,22 +129,27 @@ class Raw {
     window.postMessage({ [MARK]: "open", session: this.#session }, window.location.origin);
   }
 
-  call(method, params) {
+  begin(method, params) {
     const id = ++this.#last;
     const text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
     window.postMessage({ [MARK]: "send", session: this.#session, text }, window.location.origin);
-    return new Promise((resolve) => this.#open.set(id, resolve));
+    return { id, reply: new Promise((resolve) => this.#open.set(id, resolve)) };
+  }
+
+  call(method, params) {
+    return this.begin(method, params).reply;
   }
 
   close() {
     window.removeEventListener("message", this.#hear);
+    window.postMessage({ [MARK]: "close", session: this.#session }, window.location.origin);
   }
 }
 
 test("the person, the token and the computer can say no", async (context) => {
   const { trien } = await connected(context, { decide: ({ method }) => (method === "certificates" ? "pin_locked" : "cancelled") });
   await assert.rejects(trien.certificates(), { code: "pin_locked" });
-  await assert.rejects(trien.authenticate({ nonce: "A".repeat(44) }), { code: "cancelled" });
+  await assert.rejects(trien.authenticate({ nonce: NONCE }), { code: "cancelled" });
   for (const [options, code] of [[{ refuse: "daemon_not_running" }, "not_running"], [{ scopes: [] }, "not_allowed"]]) {
     page();
     const mock = playTrien(options);
@@ -154,7 +163,7 @@ test("what a portal gets wrong is wrong here too, in the words its users would r
   await assert.rejects(trien.signDocuments({ documents: [], format: "pades" }), { code: "bad_request" });
   await assert.rejects(trien.signDigests({ certificate: "00".repeat(32), hash: "SHA-256", digests: [] }), { code: "bad_request" });
   await assert.rejects(trien.certificates(), { code: "internal", detail: /no error code of Triện: token_pulled/ });
-  await assert.rejects(trien.authenticate({ nonce: "A".repeat(44) }), ({ text, remedy, detail, retry }) => {
+  await assert.rejects(trien.authenticate({ nonce: NONCE }), ({ text, remedy, detail, retry }) => {
     assert.equal(text.vi, "Thiết bị đã bị rút ra khi đang cần đến.");
     assert.match(remedy.en, /Plug the token in again/);
     assert.match(detail, /mock/);
@@ -195,7 +204,8 @@ test("a batch: what became of each, a pause on the way, and a receipt", async (c
   const digests = [0, 1, 2].map((fill) => ({ name: `Hồ sơ ${fill}`, digest: new Uint8Array(32).fill(fill) }));
   const stages = [];
   const onProgress = ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`);
-  const call = { certificate: "00".repeat(32), hash: "SHA-256", digests, onProgress };
+  const { sha256 } = await trien.certificates();
+  const call = { certificate: sha256, hash: "SHA-256", digests, onProgress };
   const { signatures, algorithm, receipt } = await trien.signDigests(call);
   assert.deepEqual(signatures.map(({ name, error }) => [name, error?.code]), [
     ["Hồ sơ 0", undefined], ["Hồ sơ 1", "token_failed"], ["Hồ sơ 2", undefined],
@@ -226,18 +236,19 @@ test("a connection that is lost again and again is made anew, and each request i
       return new Promise(() => {});
     },
   });
-  const call = { certificate: "00".repeat(32), hash: "SHA-256", digests: [{ digest: new Uint8Array(32) }] };
-  assert.equal((await trien.signDigests(call)).signatures.length, 1);
+  const call = { documents: [{ name: "a", bytes: new Uint8Array(3) }], format: "cades_attached" };
+  assert.equal((await trien.signDocuments(call)).documents.length, 1);
   assert.deepEqual(lost, [lost[0], lost[0], lost[0]], "under one key");
   assert.match(lost[0], /^[0-9a-f-]{36}$/);
   // Lost while nothing was asked: the next request does not notice, and two of them share the new connection.
   mock.lose();
   const before = mock.heard.length;
-  await Promise.all([trien.signDigests(call), trien.certificates()]);
+  await Promise.all([trien.signDocuments(call), trien.certificates()]);
   // What the page says to a session that has ended is heard by nobody, and said again.
   const heard = mock.heard.slice(before).map(({ method }) => method);
   assert.equal(heard.filter((method) => method === "hello").length, 1, `${heard}`);
-  assert.deepEqual(heard.slice(heard.indexOf("hello") + 1).sort(), ["certificates", "sign_digests"]);
+  const asked = heard.slice(heard.indexOf("hello") + 1).filter((method) => !["upload", "download"].includes(method));
+  assert.deepEqual(asked.sort(), ["certificates", "sign_documents"]);
 });
 
 test("a request that the page aborts ends, and so do those that are open when the mock stops", async (context) => {
@@ -250,3 +261,24 @@ test("a request that the page aborts ends, and so do those that are open when th
   setTimeout(() => mock.close(), 20);
   await assert.rejects(another, { code: "closed" });
 });
+
+// tests/browser/mock.test.mjs asks the daemon the same.
+for (const { name, scopes, capabilities = ["manifest", "idempotency"], greeted = true, run, expected } of CASES) {
+  test(`the mock as the daemon: ${name}`, { timeout: 60_000 }, async (context) => {
+    openPage();
+    let [answer, asked] = ["approve", 0];
+    const decide = () => {
+      asked += 1;
+      return answer === "hang" ? new Promise(() => {}) : answer;
+    };
+    const mock = playTrien({ scopes, decide });
+    context.after(() => mock.close());
+    const open = async (greeting = true) => {
+      const raw = new Raw();
+      if (greeting) assert.ok((await raw.call("hello", { versions: [1], capabilities })).result);
+      return { call: raw.call.bind(raw), begin: raw.begin.bind(raw), close: raw.close.bind(raw) };
+    };
+    const say = async (what) => (answer = what);
+    assert.deepEqual(await run({ line: await open(greeted), connect: open, say, asked: () => asked }), expected);
+  });
+}

@@ -35,7 +35,7 @@ async function withMock(browser) {
     const trien = await Trien.connect();
     const { documents: [{ bytes }] } = await trien.signDocuments({ documents: [{ name: "a.txt", bytes: new Blob(["a"]) }], format: "cades_attached" });
     const marked = /worth nothing/.test(new TextDecoder().decode(bytes));
-    const cancelled = await trien.authenticate({ nonce: "A".repeat(44) }).catch(({ code }) => code);
+    const cancelled = await trien.authenticate({ nonce: btoa("0123456789".repeat(4)) }).catch(({ code }) => code);
     trien.close();
     mock.close();
     return { road: trien.road, marked, cancelled, heard: mock.heard.map(({ method }) => method) };
