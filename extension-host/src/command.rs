@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::OPERATIONAL_FAILURE;
-use crate::manifest::{self, Browser, ExtensionId, Removal, Scope};
+use crate::manifest::{self, Before, Browser, ExtensionId, Removal, Scope};
 use crate::sandbox;
 use crate::text::{language, text};
 
@@ -126,30 +126,46 @@ pub(crate) fn run(command: Command) -> ExitCode {
             complain(&text(language(), "misuse", &[("argument", argument)]));
             ExitCode::from(MISUSE)
         }
-        Command::Install(target) => match std::env::current_exe() {
-            Ok(program) => {
-                let outcome = each(&target, |browsers, path| {
-                    install(browsers, path, &target, &program)
-                });
-                tell_of_sandboxes(&target);
-                if outcome == ExitCode::SUCCESS {
-                    tell_of_extension(&program);
+        Command::Install(target) => with_program(|program| {
+            let mut written = Vec::new();
+            let outcome = each(&target, |browsers, path| {
+                let done = install(browsers, path, &target, program);
+                if done == ExitCode::SUCCESS {
+                    written.extend_from_slice(browsers);
                 }
-                outcome
+                done
+            });
+            tell_of_sandboxes(&target, &written);
+            if outcome == ExitCode::SUCCESS {
+                tell_of_extension(program);
             }
-            Err(error) => fail("no-program", &[("reason", error.to_string())]),
-        },
-        Command::Remove(target) => each(&target, |browsers, path| remove(browsers, path, &target.scope)),
+            outcome
+        }),
+        Command::Remove(target) => with_program(|program| {
+            each(&target, |browsers, path| {
+                remove(browsers, path, &target.scope, program)
+            })
+        }),
     }
 }
 
-/// Browsers that run in a sandbox find these manifests by a portal or not at all; who has one is told which.
-fn tell_of_sandboxes(target: &Target) {
+/// Does it with the path of this program.
+fn with_program(act: impl FnOnce(&Path) -> ExitCode) -> ExitCode {
+    match std::env::current_exe() {
+        Ok(program) => act(&program),
+        Err(error) => fail("no-program", &[("reason", error.to_string())]),
+    }
+}
+
+/// Browsers that run in a sandbox find these manifests by a portal or not at all; who has one is told which. Nothing is
+/// said of a manifest that was not written.
+fn tell_of_sandboxes(target: &Target, written: &[Browser]) {
     if matches!(target.scope, Scope::UserDataDir(_)) {
         return;
     }
     for found in sandbox::installed() {
-        if target.browsers.contains(&found.browser) {
+        let reads = !found.asks_the_portal() || written.contains(&found.browser);
+        if reads && target.browsers.contains(&found.browser) {
             let arguments = [
                 ("browser", found.name.to_owned()),
                 ("package", found.package.to_owned()),
@@ -175,7 +191,7 @@ fn tell_of_extension(program: &Path) {
 
 /// Goes on after a failure: one browser's folder may be locked while the others are not. Browsers that read the same file
 /// are dealt with together.
-fn each(target: &Target, act: impl Fn(&[Browser], &Path) -> ExitCode) -> ExitCode {
+fn each(target: &Target, mut act: impl FnMut(&[Browser], &Path) -> ExitCode) -> ExitCode {
     let mut files: Vec<(PathBuf, Vec<Browser>)> = Vec::new();
     for browser in &target.browsers {
         let Some(path) = manifest::path(*browser, &target.scope) else {
@@ -199,15 +215,15 @@ fn each(target: &Target, act: impl Fn(&[Browser], &Path) -> ExitCode) -> ExitCod
 fn install(browsers: &[Browser], path: &Path, target: &Target, program: &Path) -> ExitCode {
     let shown = path.display().to_string();
     match manifest::install(browsers, path, &target.scope, program, &target.others) {
-        Ok(()) => say(&text(language(), "installed", &[("path", shown)])),
+        Ok(before) => tell("installed", shown, before),
         Err(error) => fail("cannot-write", &[("path", shown), ("reason", error.to_string())]),
     }
 }
 
-fn remove(browsers: &[Browser], path: &Path, scope: &Scope) -> ExitCode {
+fn remove(browsers: &[Browser], path: &Path, scope: &Scope, program: &Path) -> ExitCode {
     let shown = path.display().to_string();
-    match manifest::remove(browsers, path, scope) {
-        Ok(Removal::Gone) => say(&text(language(), "removed", &[("path", shown)])),
+    match manifest::remove(browsers, path, scope, program) {
+        Ok(Removal::Gone(before)) => tell("removed", shown, before),
         Ok(Removal::Absent) => say(&text(language(), "absent", &[("path", shown)])),
         Ok(Removal::Kept(left)) => {
             let names: Vec<_> = left.iter().map(|browser| browser.name()).collect();
@@ -215,6 +231,20 @@ fn remove(browsers: &[Browser], path: &Path, scope: &Scope) -> ExitCode {
             say(&text(language(), "kept", &arguments))
         }
         Err(error) => fail("cannot-remove", &[("path", shown), ("reason", error.to_string())]),
+    }
+}
+
+/// What was done, and whose manifest stood there if it was not ours.
+fn tell(done: &str, path: String, before: Before) -> ExitCode {
+    let said = say(&text(language(), done, &[("path", path)]));
+    match before {
+        Before::Nothing | Before::Ours => said,
+        // Another's text must not act on the terminal.
+        Before::Another(program) => {
+            let program = program.escape_debug().to_string();
+            say(&text(language(), "named-another", &[("program", program)]))
+        }
+        Before::Unusable => say(&text(language(), "was-unusable", &[])),
     }
 }
 

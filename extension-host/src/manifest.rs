@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use trien_protocol::NATIVE_HOST_NAME;
 
 /// The id of our extension in Chromium and its kin; it follows from `key` in the extension's manifest.
@@ -199,23 +199,75 @@ fn readers(path: &Path, scope: &Scope) -> Vec<Browser> {
     }
 }
 
-/// Those of several `readers` that the manifest at this path was written for; all of them where it does not say.
-fn written_for(path: &Path, readers: &[Browser]) -> io::Result<Vec<Browser>> {
-    let mut text = String::new();
-    fs::File::open(path)?
-        .take(MAX_MANIFEST)
-        .read_to_string(&mut text)?;
-    let manifest: Value = serde_json::from_str(&text).unwrap_or_default();
-    let Some(names) = manifest[WRITTEN_FOR].as_array() else {
-        return Ok(readers.to_vec());
-    };
-    let named = |browser: &&Browser| names.iter().any(|name| name == browser.name());
-    Ok(readers.iter().filter(named).copied().collect())
+/// What stands where a manifest belongs.
+enum Held {
+    Nothing,
+    Manifest(Map<String, Value>),
+    /// Something that no browser can use.
+    Other,
+}
+
+impl Held {
+    /// Follows a link: it is what a browser would read.
+    fn at(path: &Path) -> io::Result<Self> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
+            about => about?,
+        };
+        // Behind a link may be nothing, and a pipe would never end.
+        if !fs::metadata(path).is_ok_and(|about| about.is_file()) {
+            return Ok(Self::Other);
+        }
+        let mut text = Vec::new();
+        fs::File::open(path)?.take(MAX_MANIFEST).read_to_end(&mut text)?;
+        Ok(match serde_json::from_slice(&text) {
+            Ok(Value::Object(manifest)) => Self::Manifest(manifest),
+            _ => Self::Other,
+        })
+    }
+
+    /// Those of several `readers` that it was written for; all of them where a manifest does not say.
+    fn written_for(&self, readers: &[Browser]) -> Vec<Browser> {
+        let Self::Manifest(manifest) = self else {
+            return Vec::new();
+        };
+        let Some(names) = manifest.get(WRITTEN_FOR).and_then(Value::as_array) else {
+            return readers.to_vec();
+        };
+        let named = |browser: &&Browser| names.iter().any(|name| name == browser.name());
+        readers.iter().filter(named).copied().collect()
+    }
+
+    fn before(&self, program: &Path) -> Before {
+        let named = match self {
+            Self::Nothing => return Before::Nothing,
+            Self::Manifest(manifest) => manifest.get("path").and_then(Value::as_str),
+            Self::Other => None,
+        };
+        match named {
+            Some(named) if Path::new(named) == program => Before::Ours,
+            Some(named) => Before::Another(named.to_owned()),
+            None => Before::Unusable,
+        }
+    }
+}
+
+/// What a manifest's place held before it was written or removed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// No file.
+    Nothing,
+    /// A manifest that named this program.
+    Ours,
+    /// A manifest that named the program at this path, as it stands there.
+    Another(String),
+    /// Something that is no manifest.
+    Unusable,
 }
 
 /// Writes the manifest that names `program`, an absolute path, for these browsers, which all read it at this path; in
 /// Chromium and its kin these `others` may start it beside our own extension. A browser sees the old file or the new one,
-/// no half.
+/// no half. A link is replaced, not what it leads to.
 ///
 /// # Errors
 /// The error of the file system; `InvalidInput` if the path is not UTF-8, since JSON cannot hold it.
@@ -225,33 +277,31 @@ pub(crate) fn install(
     scope: &Scope,
     program: &Path,
     others: &[ExtensionId],
-) -> io::Result<()> {
+) -> io::Result<Before> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
-    let program = program.to_str().ok_or_else(invalid)?;
+    let name = program.to_str().ok_or_else(invalid)?;
     let first = browsers.first().ok_or_else(invalid)?;
-    let mut manifest = first.manifest(program, others);
+    let mut manifest = first.manifest(name, others);
+    let held = Held::at(path)?;
     let readers = readers(path, scope);
     if readers.len() > 1 {
-        let before = match written_for(path, &readers) {
-            Ok(before) => before,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let before = held.written_for(&readers);
         let now = |browser: &&Browser| browsers.contains(browser) || before.contains(browser);
-        note(&mut manifest, readers.iter().filter(now));
+        manifest[WRITTEN_FOR] = names(readers.iter().filter(now));
     }
-    write(path, &manifest)
+    write(path, scope, &manifest)?;
+    Ok(held.before(program))
 }
 
-fn note<'a>(manifest: &mut Value, browsers: impl Iterator<Item = &'a Browser>) {
-    manifest[WRITTEN_FOR] = browsers.map(|browser| browser.name()).collect();
+fn names<'a>(browsers: impl Iterator<Item = &'a Browser>) -> Value {
+    browsers.map(|browser| browser.name()).collect()
 }
 
-fn write(path: &Path, manifest: &Value) -> io::Result<()> {
+fn write(path: &Path, scope: &Scope, manifest: &Value) -> io::Result<()> {
     let folder = path
         .parent()
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    fs::create_dir_all(folder)?;
+    make(folder, scope)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(format!("{manifest:#}\n").as_bytes())?;
     file.as_file()
@@ -260,39 +310,55 @@ fn write(path: &Path, manifest: &Value) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
+/// Makes the folder and those above it that are missing. What is for everybody must be open to everybody, whatever the
+/// administrator's `umask` is.
+fn make(folder: &Path, scope: &Scope) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
+    fs::create_dir_all(folder)?;
+    if *scope == Scope::System {
+        for made in missing {
+            fs::set_permissions(made, fs::Permissions::from_mode(0o755))?;
+        }
+    }
+    Ok(())
+}
+
 /// What became of a manifest that was to be removed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     /// It is gone.
-    Gone,
+    Gone(Before),
     /// There was none.
     Absent,
     /// It stays for these, which read it too.
     Kept(Vec<Browser>),
 }
 
-/// Removes the manifest, unless it was written for others than these browsers, too.
+/// Removes the manifest, unless it was written for others than these browsers, too. Of a link the link goes, not what it
+/// leads to. `program` is this program.
 ///
 /// # Errors
 /// The error of the file system.
-pub(crate) fn remove(browsers: &[Browser], path: &Path, scope: &Scope) -> io::Result<Removal> {
+pub(crate) fn remove(
+    browsers: &[Browser],
+    path: &Path,
+    scope: &Scope,
+    program: &Path,
+) -> io::Result<Removal> {
+    let held = Held::at(path)?;
+    let before = held.before(program);
     let readers = readers(path, scope);
     if readers.len() > 1 {
-        let mut left = match written_for(path, &readers) {
-            Ok(left) => left,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Removal::Absent),
-            Err(error) => return Err(error),
-        };
+        let mut left = held.written_for(&readers);
         left.retain(|browser| !browsers.contains(browser));
-        if !left.is_empty() {
-            let mut manifest: Value = serde_json::from_slice(&fs::read(path)?)?;
-            note(&mut manifest, left.iter());
-            write(path, &manifest)?;
+        if let (Held::Manifest(mut manifest), false) = (held, left.is_empty()) {
+            manifest.insert(WRITTEN_FOR.to_owned(), names(left.iter()));
+            write(path, scope, &Value::Object(manifest))?;
             return Ok(Removal::Kept(left));
         }
     }
     match fs::remove_file(path) {
-        Ok(()) => Ok(Removal::Gone),
+        Ok(()) => Ok(Removal::Gone(before)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Removal::Absent),
         Err(error) => Err(error),
     }

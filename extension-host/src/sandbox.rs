@@ -45,12 +45,17 @@ const fn known(browser: Browser, name: &'static str, package: &'static str, id: 
 }
 
 impl Sandboxed {
+    /// Whether it asks the desktop's portal, which reads the manifests of browsers without a sandbox.
+    pub(crate) fn asks_the_portal(self) -> bool {
+        self.browser == Browser::Firefox && self.package == SNAP
+    }
+
     /// The message that says what was done for it: nothing of its own for a browser that asks the portal, nothing at
     /// all for the others.
     pub(crate) fn message(self) -> &'static str {
-        match (self.browser, self.package) {
-            (Browser::Firefox, SNAP) => "sandbox-portal",
-            _ => "sandbox-closed",
+        match self.asks_the_portal() {
+            true => "sandbox-portal",
+            false => "sandbox-closed",
         }
     }
 

@@ -85,6 +85,143 @@ fn sandboxed_browsers_are_told_of() {
     assert!(!all.contains("Edge from"), "{all}");
     assert!(!say(&["install", "--browser", "chrome"]).contains("Snap"));
     assert!(!say(&["remove"]).contains("Snap"));
+    // Nothing is said of what could not be written; what is closed is closed all the same.
+    let home = tempfile::tempdir().expect("temporary folder");
+    std::fs::create_dir_all(home.path().join("snap/firefox")).expect("folder");
+    std::fs::create_dir_all(home.path().join("snap/chromium")).expect("folder");
+    std::fs::write(home.path().join(".mozilla"), "").expect("file");
+    let output = run(home.path(), &["install"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(".mozilla"));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!said.contains("Firefox from Snap"), "{said}");
+    assert!(said.contains("Chromium from Snap: nothing was done"), "{said}");
+}
+
+/// What stands where the manifest belongs, and is not what this program would have put there.
+#[test]
+fn what_another_left_in_our_place_is_replaced_and_removed_and_said() {
+    const UNUSABLE: &str = "was no manifest that a browser could use";
+    let home = tempfile::tempdir().expect("temporary folder");
+    let folder = home.path().join("profile/NativeMessagingHosts");
+    std::fs::create_dir_all(&folder).expect("folder");
+    let path = folder.join("vn.trien.host.json");
+    let elsewhere = home.path().join("elsewhere.json");
+    let foreign =
+        json!({"name": "vn.trien.host", "path": "/opt/old\u{1b}[2J/host", "type": "stdio"}).to_string();
+    let named = r"named another program before: /opt/old\u{1b}[2J/host";
+    let profile = home.path().join("profile");
+    let profile = ["--user-data-dir", profile.to_str().expect("UTF-8")];
+    let told = |command: &str| {
+        let output = run(home.path(), &[command, profile[0], profile[1]]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    for (content, words) in [
+        ("[]", UNUSABLE),
+        ("7", UNUSABLE),
+        ("{", UNUSABLE),
+        ("", UNUSABLE),
+        ("\u{0}", UNUSABLE),
+        ("{}", UNUSABLE),
+        (r#"{"path": 7}"#, UNUSABLE),
+        (foreign.as_str(), named),
+    ] {
+        for through_a_link in [false, true] {
+            let put = || {
+                let at = if through_a_link { &elsewhere } else { &path };
+                std::fs::write(at, content).expect("file");
+                if through_a_link {
+                    std::os::unix::fs::symlink(&elsewhere, &path).expect("link");
+                }
+            };
+            put();
+            let said = told("install");
+            assert!(
+                said.contains("Wrote ") && said.contains(words),
+                "{content}: {said}"
+            );
+            assert_eq!(manifest(&path)["path"], PROGRAM);
+            let about = std::fs::symlink_metadata(&path).expect("metadata");
+            assert!(about.is_file(), "the link is replaced: {content}");
+            // Our own is nothing to speak of.
+            for again in ["install", "remove"] {
+                let said = told(again);
+                assert!(!said.contains("before"), "{said}");
+            }
+            put();
+            let said = told("remove");
+            assert!(
+                said.contains("Removed ") && said.contains(words),
+                "{content}: {said}"
+            );
+            assert!(std::fs::symlink_metadata(&path).is_err(), "{content}");
+            if through_a_link {
+                let left = std::fs::read_to_string(&elsewhere).expect("what the link led to");
+                assert_eq!(left, content);
+            }
+        }
+    }
+    // A link that leads nowhere, or to what never ends.
+    for target in ["/nowhere/at/all", "/dev/zero"] {
+        for command in ["install", "remove"] {
+            std::os::unix::fs::symlink(target, &path).expect("link");
+            assert!(told(command).contains(UNUSABLE), "{target}");
+            let about = std::fs::symlink_metadata(&path);
+            assert_eq!(about.is_ok(), command == "install", "{target}");
+            assert!(about.is_err() || told("remove").contains("Removed"));
+        }
+    }
+    // A folder is left to whoever made it.
+    std::fs::create_dir(&path).expect("folder");
+    for command in ["install", "remove"] {
+        let output = run(home.path(), &[command, profile[0], profile[1]]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be "));
+    }
+    let left = std::fs::read_dir(&folder).expect("folder").count();
+    assert_eq!(left, 1, "nothing half-written stays");
+}
+
+/// One browser's folder on a file system that is mounted to be read only, which stops root as well.
+#[test]
+fn a_folder_that_is_mounted_read_only_is_told_of_and_the_others_are_served() {
+    const STEPS: &str = r#"
+mkdir -p "$HOME/.config/chromium"
+mount -t tmpfs none "$HOME/.config/chromium"
+"$1" install --browser chromium >/dev/null
+mount -o remount,ro "$HOME/.config/chromium"
+for command in install remove; do "$1" $command 2>&1 || echo "== $?"; done
+cat "$HOME/.config/chromium/NativeMessagingHosts/vn.trien.host.json"
+"#;
+    let home = tempfile::tempdir().expect("temporary folder");
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-euc", STEPS, "sh", PROGRAM])
+        .env("HOME", home.path())
+        .env_remove("XDG_CONFIG_HOME")
+        .env("LC_ALL", "en_GB.UTF-8")
+        .output()
+        .expect("unshare");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let [installed, removed, kept] = said.split("== 3\n").collect::<Vec<_>>()[..] else {
+        panic!("{said}");
+    };
+    let kept: Value = serde_json::from_str(kept).expect("JSON");
+    assert_eq!(kept["path"], PROGRAM);
+    let count = |text: &str, start| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(
+        [count(installed, "Wrote"), count(removed, "Removed")],
+        [4; 2],
+        "{said}"
+    );
+    for (text, words) in [(installed, "cannot be written"), (removed, "cannot be removed")] {
+        let line = text.lines().find(|line| line.contains(words)).expect(words);
+        assert!(
+            line.contains(".config/chromium/") && line.contains("Read-only file system"),
+            "{line}"
+        );
+    }
 }
 
 #[test]
@@ -158,7 +295,13 @@ mkdir -p /mnt/etc /mnt/work
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=/mnt/etc,workdir=/mnt/work" /etc
 program=$1; shift
 file=/etc/chromium/native-messaging-hosts/vn.trien.host.json
-for step in "$@"; do echo "== $step"; "$program" $step --system; test ! -e $file || tr -d '\n ' <$file; echo; done
+for step in "$@"; do
+  case $step in
+    put*) echo "${step#put }" >$file;;
+    link*) ln -s "${step#link }" $file;;
+    *) echo "== $step"; "$program" $step --system; test ! -e $file || tr -d '\n ' <$file; echo;;
+  esac
+done
 "#;
     let brave = "remove --browser brave";
     let chromium = "remove --browser chromium";
@@ -206,11 +349,33 @@ for step in "$@"; do echo "== $step"; "$program" $step --system; test ! -e $file
         all[1].contains("installed for brave, too") && all[2].contains("Removed /etc/chromium"),
         "{all:?}"
     );
+    // What is no manifest serves neither, and one that does not say serves both.
+    let install = "install --browser chromium";
+    for put in ["put []", "put 7", "put {", "put", "link /nowhere/at/all"] {
+        let steps = told(&[install, chromium, put, brave, put, install]);
+        assert!(
+            steps[2].contains("Removed /etc/chromium") && steps[2].contains("no manifest"),
+            "{steps:?}"
+        );
+        assert!(steps[3].contains(r#""trien_browsers":["chromium"]"#), "{steps:?}");
+    }
+    let foreign = told(&[install, r#"put {"path": "/opt/old/host"}"#, brave, chromium]);
+    assert!(
+        foreign[1].contains("stays: it was installed for chromium, too")
+            && foreign[1].contains("/opt/old/host"),
+        "{foreign:?}"
+    );
+    assert!(
+        foreign[2].contains("named another program before: /opt/old/host"),
+        "{foreign:?}"
+    );
 }
 
 /// Runs the program for the whole system, under folders that cover this computer's own (overlays in a mount namespace). A
-/// machine that allows no such thing fails the test: what was not tried did not pass.
-/// After each command: what it said, then each file that it left, and what is in it.
+/// machine that allows no such thing fails the test: what was not tried did not pass. The administrator's `umask` is one
+/// that shuts everybody else out.
+/// After each command: what it said, then each file that it left, and what is in it, then folders that not everybody may
+/// enter.
 const SYSTEM_WIDE: &str = r#"
 mount -t tmpfs none /mnt
 for folder in etc usr/lib; do
@@ -218,8 +383,10 @@ for folder in etc usr/lib; do
   mount -t overlay overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/work/$folder" "/$folder"
 done
 left() { find /mnt/etc /mnt/usr/lib -type f | sort | while read -r file; do
-  printf '%s %s %s ' "${file#/mnt}" "$(stat -c %a "$file")" "$(stat -c %a "$(dirname "$file")")"; tr -d '\n' <"$file"; echo; done; }
+  printf '%s %s %s ' "${file#/mnt}" "$(stat -c %a "$file")" "$(stat -c %a "$(dirname "$file")")"; tr -d '\n' <"$file"; echo; done
+  find /mnt/etc /mnt/usr/lib -mindepth 1 -type d ! -perm -755 -printf '/%p is shut: %m\n'; }
 program=$1; shift
+umask 077
 for command in install remove remove; do echo "== $command"; "$program" "$command" --system "$@"; left; done
 "#;
 
