@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use support::daemon::{
     ALL, Daemon, PORTAL, Page, allow, asking, child_pids, code, command, record, under, wait_for, zombies,
 };
+use support::promptly::Promptly;
 use support::{Desk, fail, succeed};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -207,17 +208,11 @@ fn n048_the_page_goes_and_the_window_goes() {
     // What it sent before it went does not keep the window.
     page.ask("hello", &json!({ "versions": [1] }));
     let windows = || child_pids(daemon.pid(), "scripted-prompt").len();
-    let wait = |count: usize| {
-        let began = Instant::now();
-        while windows() != count {
-            assert!(began.elapsed() < Duration::from_secs(10), "{}", daemon.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        began.elapsed()
-    };
-    wait(1);
+    wait_for(|| windows() == 1);
     drop(page);
-    assert!(wait(0) < Duration::from_secs(1));
+    let promptly = Promptly::begin();
+    wait_for(|| windows() == 0);
+    promptly.within(Duration::from_secs(1));
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
     // Nor does anything of the process stay, though no other one ends.
     wait_for(|| zombies(daemon.pid()).is_empty());
@@ -230,16 +225,12 @@ fn a_daemon_that_ends_while_a_page_is_put_to_the_person_does_not_wait_for_him() 
     let mut daemon = Daemon::start(&desk, hang);
     let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
     assert_eq!(page.receive().unwrap().0["method"], "permission");
-    let began = Instant::now();
-    while asking(daemon.pid()).is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{}", daemon.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let began = Instant::now();
+    wait_for(|| !asking(daemon.pid()).is_empty());
+    let promptly = Promptly::begin();
     let process = rustix::process::Pid::from_raw(i32::try_from(daemon.pid()).unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
     assert!(daemon.wait().success());
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    promptly.within(Duration::from_secs(3));
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
 }
 
@@ -448,12 +439,23 @@ fn in_seconds(seconds: i64) -> String {
     time.format(&Rfc3339).unwrap()
 }
 
+/// What was to end at that time ended then and not before.
+#[track_caller]
+fn ended_within_a_second(until: &str, waited: Promptly) {
+    let late = OffsetDateTime::now_utc() - OffsetDateTime::parse(until, &Rfc3339).unwrap();
+    waited.taking(
+        late.try_into().expect("not before its time"),
+        Duration::from_secs(1),
+    );
+}
+
 #[test]
 fn a_permission_ends_when_its_time_is_over_also_on_a_connection_that_lives() {
     let desk = Desk::bare();
-    let until = in_seconds(4);
-    succeed(&mut desk.trien(["origin", "allow", PORTAL, "--until", &until]));
     let daemon = Daemon::start(&desk, "");
+    // Long enough for all that is done by then.
+    let until = in_seconds(12);
+    succeed(&mut desk.trien(["origin", "allow", PORTAL, "--until", &until]));
     // One that keeps something, and one that does not.
     let other = "https://other.example";
     succeed(&mut desk.trien(["origin", "allow", other, "--scope", "verify"]));
@@ -468,14 +470,10 @@ fn a_permission_ends_when_its_time_is_over_also_on_a_connection_that_lives() {
     let document = shrinks.upload("a.txt", b"a");
     let call = json!({ "documents": [document], "format": "cades_detached" });
     assert_eq!(code(&shrinks.call("sign_documents", &call)), "no_certificate");
+    let waiting = Promptly::begin();
     assert_eq!(code(&ends.receive().unwrap().0), "not_allowed");
     assert_eq!(ends.receive(), Err(1008));
-    let over = OffsetDateTime::parse(&until, &Rfc3339).unwrap();
-    let late = OffsetDateTime::now_utc() - over;
-    assert!(
-        (time::Duration::ZERO..time::Duration::SECOND).contains(&late),
-        "{late}"
-    );
+    ended_within_a_second(&until, waiting);
     assert_eq!(scopes(&daemon, PORTAL), None);
     assert_eq!(code(&shrinks.call("sign_documents", &call)), "not_allowed");
     // A text has no signature: that is the answer of a permission that is left.
@@ -490,7 +488,8 @@ fn a_permission_ends_when_its_time_is_over_also_on_a_connection_that_lives() {
 #[test]
 fn what_the_administrator_allows_ends_when_he_says_also_on_a_connection_that_lives() {
     let desk = Desk::bare();
-    let (given, until) = ("https://given.example", in_seconds(4));
+    // Long enough for all that is done by then.
+    let (given, until) = ("https://given.example", in_seconds(12));
     let entry = |list: &str, origin: &str, scopes: &str, until: &str| {
         format!("[[origins.{list}]]\norigin = \"{origin}\"\nscopes = [{scopes}]\n{until}\n")
     };
@@ -511,13 +510,10 @@ fn what_the_administrator_allows_ends_when_he_says_also_on_a_connection_that_liv
     assert_eq!(hello["scopes"], json!(["sign_in", "sign", "verify"]));
     assert_eq!(hello["expires"], json!({ "sign_in": until, "sign": until }));
     let document = shrinks.upload("a.txt", b"a");
+    let waiting = Promptly::begin();
     assert_eq!(code(&ends.receive().unwrap().0), "not_allowed");
     assert_eq!(ends.receive(), Err(1008));
-    let late = OffsetDateTime::now_utc() - OffsetDateTime::parse(&until, &Rfc3339).unwrap();
-    assert!(
-        (time::Duration::ZERO..time::Duration::SECOND).contains(&late),
-        "{late}"
-    );
+    ended_within_a_second(&until, waiting);
     let call = json!({ "documents": [document], "format": "cades_detached" });
     assert_eq!(code(&shrinks.call("sign_documents", &call)), "not_allowed");
     let verified = shrinks.call("verify_documents", &json!({ "documents": [document] }));
@@ -559,17 +555,14 @@ fn n028_one_permission_taken_back_withdraws_what_needs_it_and_nothing_else() {
         let documents = [page.upload("a.txt", b"a"), page.upload("b.txt", b"b")];
         let call = json!({ "documents": documents, "format": "cades_detached" });
         let asked = page.ask("sign_documents", &call);
-        let began = Instant::now();
-        while asking(daemon.pid()).is_empty() {
-            assert!(began.elapsed() < Duration::from_secs(10), "{}", daemon.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for(|| !asking(daemon.pid()).is_empty());
         // Several documents need the permission for batches, too.
         succeed(&mut desk.trien(["origin", "revoke", PORTAL, "--scope", "batch"]));
-        let began = Instant::now();
+        let promptly = Promptly::begin();
         assert_eq!(code(&page.reply(asked)), "not_allowed");
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-        assert!(asking(daemon.pid()).is_empty(), "the window went with it");
+        // The window went with it; a process that is killed takes its time.
+        wait_for(|| asking(daemon.pid()).is_empty());
+        promptly.within(Duration::from_secs(1));
         let verified = page.call("verify_documents", &json!({ "documents": documents }));
         assert_eq!(code(&verified), "document_unreadable", "it is still looked at");
         assert_eq!(code(&page.call("sign_documents", &call)), "not_allowed");
@@ -581,26 +574,16 @@ fn n028_one_permission_taken_back_withdraws_what_needs_it_and_nothing_else() {
     let mut page = Page::connected(&daemon);
     assert!(page.call("certificates", &json!({}))["result"].is_object());
     // The window of that question is not taken for the next one's.
-    while !asking(daemon.pid()).is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(|| asking(daemon.pid()).is_empty());
     // All of them: the connection ends, and the question with it.
     let document = page.upload("a.txt", b"a");
     let call = json!({ "documents": [document], "format": "cades_detached" });
     page.ask("sign_documents", &call);
-    while asking(daemon.pid()).is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(|| !asking(daemon.pid()).is_empty());
     succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
-    let began = Instant::now();
+    let promptly = Promptly::begin();
     while page.receive() != Err(1008) {}
-    while !asking(daemon.pid()).is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(
-        began.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        began.elapsed()
-    );
+    wait_for(|| asking(daemon.pid()).is_empty());
+    promptly.within(Duration::from_millis(1500));
     assert_eq!(record(&desk, 9)[5..], ["asked", "shared", "asked", "withdrawn"]);
 }

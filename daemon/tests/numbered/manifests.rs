@@ -174,10 +174,12 @@ fn n049_n050_n053_a_document_sent_again_as_another_ends_what_the_person_was_aske
         let cancelled = page.call("cancel", &json!({ "request": waits }));
         assert_eq!(cancelled["result"]["cancelled"], true);
         assert_eq!(code(&page.reply(waits)), "cancelled");
-        for action in ["asked", "withdrawn"].repeat(2) {
-            entries.push(action.to_owned());
-        }
-        assert_eq!(record(&desk, entries.len()), entries);
+        // The next one may be asked about before the record says that the first was taken back.
+        let told = record(&desk, entries.len() + 4);
+        let (before, mut last) = (&told[..entries.len()], told[entries.len()..].to_vec());
+        last.sort();
+        assert_eq!(before, entries);
+        assert_eq!(last, ["asked", "asked", "withdrawn", "withdrawn"]);
     }
 }
 
@@ -418,16 +420,17 @@ fn n052_what_is_never_finished_is_let_go_after_a_minute() {
     };
     let begun = |name: &str| json!({ "sha256": name.repeat(32), "size": 200 << 20, "offset": 0, "data": STANDARD.encode([7; 400_000]) });
     let before = kept();
+    // Of each it is a minute since its last piece.
+    let began = Instant::now();
     for name in ["01", "02", "03", "04", "05", "06", "07", "08", "09", "0a"] {
         assert!(page.call("upload", &begun(name))["result"].is_object());
     }
-    let began = Instant::now();
     assert!(kept() >= before + 10, "each is kept apart");
     assert_eq!(page.refusal("upload", &begun("0b")), "too_large");
     // A good request between them, so that not too many bad ones come in a row.
     while page.call("upload", &begun("0b"))["error"]["data"]["code"] == "too_large" {
         page.call("cancel", &json!({ "request": 0 }));
-        assert!(began.elapsed() < Duration::from_secs(80), "in vain");
+        assert!(began.elapsed() < Duration::from_secs(100), "in vain");
         std::thread::sleep(Duration::from_secs(1));
     }
     assert!(began.elapsed() > Duration::from_secs(55), "{:?}", began.elapsed());

@@ -1,13 +1,14 @@
 //! What a page may ask for, and what its questions come to.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::daemon::{ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, code, record, wait_for};
+use crate::support::promptly::Promptly;
 use crate::support::{Desk, succeed};
 use crate::{HANG, portal, with_key};
 
@@ -262,13 +263,9 @@ fn n048_the_tab_goes_and_the_window_goes() {
         );
         wait_for(|| asking(daemon.pid()).len() == 1);
         drop(page);
-        let began = Instant::now();
+        let promptly = Promptly::begin();
         wait_for(|| asking(daemon.pid()).is_empty());
-        assert!(
-            began.elapsed() < Duration::from_millis(500),
-            "{:?}",
-            began.elapsed()
-        );
+        promptly.within(Duration::from_millis(500));
     }
     assert_eq!(
         record(&desk, 5),
@@ -290,9 +287,9 @@ fn n028_a_page_that_does_not_read_is_closed_as_any_other_when_its_permission_is_
     // By now all that has room on its way is there, and the rest waits.
     std::thread::sleep(Duration::from_millis(500));
     succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
-    let began = Instant::now();
+    let promptly = Promptly::begin();
     wait_for(|| asking(daemon.pid()).is_empty());
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    promptly.within(Duration::from_secs(1));
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
 }
 

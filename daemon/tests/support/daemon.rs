@@ -151,6 +151,23 @@ impl Daemon {
     pub fn answers(&self) -> bool {
         Page::over_websocket(self).hello()["result"]["version"] == 1
     }
+
+    /// Waits until a good client gets its hello: those who have just gone have their places until the daemon has noticed,
+    /// and whoever comes in that moment is turned away.
+    #[track_caller]
+    pub fn answers_again(&self) {
+        wait_for(|| Page::websocket_from(self, PORTAL).is_ok_and(Page::is_greeted));
+    }
+
+    /// The same on the per-user socket.
+    #[track_caller]
+    pub fn answers_again_on_the_socket(&self) {
+        let opening = json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL });
+        wait_for(|| {
+            let mut page = Page::unopened(self);
+            page.try_to_send(&opening.to_string()) && page.is_greeted()
+        });
+    }
 }
 
 impl Drop for Daemon {
@@ -251,6 +268,19 @@ pub fn record(desk: &Desk, count: usize) -> Vec<String> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// What the record says happened so far, by a look that waits for nobody who writes to it.
+pub fn recorded(desk: &Desk) -> Vec<String> {
+    let text = std::fs::read_to_string(desk.home().join("data/audit.jsonl")).unwrap();
+    // Behind the last end of a line is what is being written.
+    let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+    let action = |line: &str| -> String {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let action = &entry["record"]["action"];
+        action.as_str().unwrap_or_default().to_owned()
+    };
+    whole.lines().map(action).collect()
 }
 
 /// The scripted prompts below the daemon that have a question; one more may stand ready for the next.
@@ -377,23 +407,42 @@ impl Page {
 
     /// Over the per-user socket, with any opening.
     pub fn opening(daemon: &Daemon, opening: &Value) -> Self {
-        let stream = UnixStream::connect(&daemon.socket).expect("the socket");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let mut page = Self {
-            road: Road::Socket(stream),
-            next_id: 1,
-            waiting: BTreeMap::new(),
-        };
+        let mut page = Self::unopened(daemon);
         page.send_text(&opening.to_string());
         page
     }
 
+    fn unopened(daemon: &Daemon) -> Self {
+        let stream = UnixStream::connect(&daemon.socket).expect("the socket");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Self {
+            road: Road::Socket(stream),
+            next_id: 1,
+            waiting: BTreeMap::new(),
+        }
+    }
+
     pub fn send_text(&mut self, text: &str) {
+        assert!(self.try_to_send(text), "sent");
+    }
+
+    fn try_to_send(&mut self, text: &str) -> bool {
         self.note_request(text);
         match &mut self.road {
-            Road::WebSocket(socket) => socket.send(Message::text(text)).expect("sent"),
-            Road::Socket(stream) => trien_protocol::frame::write(stream, text).expect("sent"),
+            Road::WebSocket(socket) => socket.send(Message::text(text)).is_ok(),
+            Road::Socket(stream) => trien_protocol::frame::write(stream, text).is_ok(),
         }
+    }
+
+    /// Whether it gets its hello, and is not turned away.
+    fn is_greeted(mut self) -> bool {
+        let hello =
+            json!({ "jsonrpc": "2.0", "id": self.next_id, "method": "hello", "params": { "versions": [1] } });
+        let answered = self.try_to_send(&hello.to_string());
+        answered
+            && self
+                .receive()
+                .is_ok_and(|(reply, _)| reply["result"]["version"] == 1)
     }
 
     /// Bytes that are no message of the road.
@@ -589,7 +638,7 @@ pub fn code(reply: &Value) -> &str {
 /// What a raw TCP client gets back: up to the end, or the end of a response head.
 pub fn raw(port: u16, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     // Who is refused in the middle cannot send it all.
     let _ = stream.write_all(bytes);
     if !bytes.windows(4).any(|window| window == b"\r\n\r\n") {

@@ -7,6 +7,7 @@ pub mod cards;
 pub mod daemon;
 pub mod module;
 pub mod office;
+pub mod promptly;
 pub mod unread;
 pub mod wakes;
 

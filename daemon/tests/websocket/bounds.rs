@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::daemon::{PORTAL, Page, allow, code, wait_for};
+use crate::support::daemon::{PORTAL, Page, allow, code};
 use crate::support::unread::{Document, SIZE, costs_little_while, resident, waits_before_all_is_sent};
 use crate::{framed, plain, portal};
 
@@ -41,6 +41,7 @@ fn a_page_that_uploads_and_does_not_read_the_replies_waits() {
     let mut page = plain(&daemon);
     page.write_all(&framed(1, "hello", &json!({ "versions": [1] }), None))
         .unwrap();
+    page.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     // No such document: what is refused at length fills its way the sooner.
     let content = [7; 2000];
     let upload = json!({ "sha256": "00".repeat(32), "size": 2000, "offset": 0 });
@@ -102,8 +103,8 @@ fn an_origin_that_asks_too_much_is_told_on_all_its_connections_and_no_other_is()
 fn n178_messages_that_are_no_requests_do_not_fill_the_log() {
     let (_desk, daemon) = portal();
     let mut page = Page::over_websocket(&daemon);
-    page.hello();
     let began = Instant::now();
+    page.hello();
     let missing = json!({ "sha256": "0".repeat(64), "offset": 0, "length": 1 });
     for round in 0..300 {
         page.send_text("no request");
@@ -128,13 +129,7 @@ fn connections_that_come_and_go_do_not_fill_the_log() {
     let stranger = "https://stranger.example";
     let stranger = json!({ "from": "extension", "origin": stranger, "top_origin": stranger });
     for _ in 0..60 {
-        // The place of one that has just gone may be taken for a moment.
-        let mut page = None;
-        wait_for(|| {
-            page = Page::websocket_from(&daemon, PORTAL).ok();
-            page.is_some()
-        });
-        page.unwrap().hello();
+        daemon.answers_again();
         let refused = Page::opening(&daemon, &stranger).receive().unwrap().0;
         assert_eq!(code(&refused), "not_allowed");
     }
@@ -177,6 +172,5 @@ fn an_origin_has_eight_connections_over_both_roads_and_is_told_that_it_has_no_mo
     let mut stranger = Page::opening(&daemon, &stranger);
     assert_eq!(code(&stranger.receive().unwrap().0), "not_allowed");
     drop((pages, frames));
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(daemon.answers());
+    daemon.answers_again();
 }

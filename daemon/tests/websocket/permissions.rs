@@ -1,10 +1,11 @@
 //! Permissions that cannot be read, or are taken back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::daemon::{PORTAL, Page, code};
+use crate::support::promptly::Promptly;
 use crate::support::succeed;
 use crate::{handshake, portal, refused};
 
@@ -52,13 +53,13 @@ fn n028_a_revoked_origin_is_disconnected_within_a_second() {
     let mut pages = [Page::over_websocket(&daemon), Page::over_socket(&daemon)];
     pages.iter_mut().for_each(|page| drop(page.hello()));
     succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
-    let began = Instant::now();
+    let promptly = Promptly::begin();
     for (page, close) in pages.iter_mut().zip([1008, 0]) {
         // It is told why, so that it does not come back by itself.
         let (told, _) = page.receive().unwrap();
         assert_eq!((code(&told), &told["id"]), ("not_allowed", &Value::Null));
         assert_eq!(page.receive(), Err(close));
     }
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    promptly.within(Duration::from_secs(1));
     assert!(Page::websocket_from(&daemon, PORTAL).is_err());
 }
