@@ -15,7 +15,9 @@ use harness::{PIN, Started, command, free_port, module, run, succeeded};
 fn agent(home: &Path) -> Started {
     let socket = home.join("agent");
     let started = Started::program(command(home, "ssh-agent", &["-D", "-P", "/*", "-a", "agent"]));
-    harness::until("the agent listens", || socket.exists());
+    harness::until("the agent listens", || {
+        std::os::unix::net::UnixStream::connect(&socket).is_ok()
+    });
     started
 }
 

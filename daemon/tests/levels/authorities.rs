@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::office::{LATE, Office, Server, free_port, signed_by_a_stranger};
+use crate::support::office::{Office, RELEASE, Server, free_port, signed_by_a_stranger};
 use crate::support::{fail, read_json, succeed};
 use crate::{keep, level_alone, portal_with, printed, with_authority};
 use serde_json::{Value, json};
@@ -170,7 +170,7 @@ fn the_next_authority_is_asked_when_one_is_not_trusted() {
 fn a_slow_authority_is_waited_for_within_its_limit_and_past_it_the_next_is_asked() {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let server = office.server();
-    let authorities: String = [("mute", 1), ("late", 60)]
+    let authorities: String = [("mute", 1), ("held", 60)]
         .map(|(path, seconds)| {
             let url = server.url(path);
             format!("[[timestamp_authorities]]\nurl = \"{url}\"\nseconds = {seconds}\n")
@@ -203,8 +203,8 @@ fn a_slow_authority_is_waited_for_within_its_limit_and_past_it_the_next_is_asked
     );
     // Whoever waits for an authority keeps nobody else waiting: this is answered before the signature is.
     page.call("cancel", &json!({ "request": 0 }));
+    std::fs::write(office.desk.pki().join(RELEASE), "").unwrap();
     let reply = page.reply(request);
-    assert!(began.elapsed() >= Duration::from_secs(1) + LATE);
     let signed = &reply["result"]["documents"][0];
     assert_eq!(
         (&signed["level"], &signed["waiting"]),

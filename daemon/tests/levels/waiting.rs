@@ -54,19 +54,20 @@ fn entries(office: &Office) -> usize {
 fn what_is_signed_anew_while_an_authority_takes_its_time_is_not_overwritten() {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let port = free_port();
-    let late = format!("http://127.0.0.1:{port}/late");
-    succeed(&mut office.sign(&["--level", "t", "--tsa", &late, "--queue"], "q.p7s"));
+    let held = format!("http://127.0.0.1:{port}/held");
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &held, "--queue"], "q.p7s"));
     let first = std::fs::read(office.desk.path("q.p7s")).unwrap();
     let server = Server::start(office.desk.pki(), port);
     let mut raising = office.desk.trien(["augment", "--queued", "--json"]);
     let raising = raising.stdout(Stdio::piped()).spawn().unwrap();
     eventually("the authority is asked", || {
-        server.asked().contains(&"/late".to_owned())
+        server.asked().contains(&"/held".to_owned())
     });
     succeed(&mut office.sign(&[], "again.p7s"));
     std::fs::rename(office.desk.path("again.p7s"), office.desk.path("q.p7s")).unwrap();
     let again = std::fs::read(office.desk.path("q.p7s")).unwrap();
     assert_ne!(first, again);
+    release(&office);
     let ended = raising.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     let told = read_json(&String::from_utf8(ended.stdout).unwrap());

@@ -3,22 +3,21 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use super::{Desk, succeed};
-
-/// How long the authority at `/late` takes for each time-stamp.
-pub const LATE: Duration = Duration::from_secs(3);
 
 /// The file in its folder that lets the authority at `/held` answer.
 pub const RELEASE: &str = "release";
@@ -33,8 +32,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], at `/held` once there is a file
-    /// [`RELEASE`], at `/large` with [`Office::large_certificate`], at `/old` of ten years ago, at `/other-imprint`,
+    /// Serves time-stamps of the desk's authority at `/tsa`, at `/held` once there is a file [`RELEASE`], at `/large` with [`Office::large_certificate`], at `/old` of ten years ago, at `/other-imprint`,
     /// `/other-nonce` and `/other-policy` of something else, answers of its responder (see
     /// [`responder`]) at `/responder`, its lists at `/ca.crl` and `/root.crl`, and trouble elsewhere.
     pub fn start(folder: PathBuf, port: u16) -> Self {
@@ -146,11 +144,7 @@ fn serve(
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
-        "/tsa" | "/late" | "/held" | "/large" | "/old" | "/other-imprint" | "/other-nonce"
-        | "/other-policy" => {
-            if path == "/late" {
-                std::thread::sleep(LATE);
-            }
+        "/tsa" | "/held" | "/large" | "/old" | "/other-imprint" | "/other-nonce" | "/other-policy" => {
             while path == "/held" && !folder.join(RELEASE).exists() {
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -328,10 +322,22 @@ pub fn signed_by_a_stranger(folder: &Path, address: &str) -> PathBuf {
     folder.join("stranger.p7m")
 }
 
-/// A port where nobody listens yet.
+/// A port where nobody listens yet. It is taken as long as this process lives, so that the system gives it to nobody else
+/// before the one listens whom it is for (`SO_REUSEADDR`, socket(7)).
 pub fn free_port() -> u16 {
-    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
-    listening.local_addr().unwrap().port()
+    static TAKEN: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+    let socket = rustix::net::socket_with(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
+    TAKEN.lock().unwrap().push(socket);
+    taken.port()
 }
 
 /// Makes an authority for time-stamps below the root of a folder, with a certificate for so many days.
