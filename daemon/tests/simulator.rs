@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{ALL, Daemon, PORTAL, Page, allow, code, record};
+use support::daemon::{ALL, Daemon, PORTAL, Page, allow, code, record, recorded, wait_for};
 use support::{Desk, read_json, succeed};
 
 /// A token whose key wants its PIN for each signature, and does without none: the software token's own profile.
@@ -416,7 +416,7 @@ fn what_is_on_the_record_is_not_cancelled_any_more() {
     let digest = STANDARD.encode([1; 32]);
     let call = json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest });
     let asked = page.ask("sign_digest", &call);
-    assert_eq!(record(&desk, 6).last().unwrap(), "signed");
+    wait_for(|| recorded(&desk).last().is_some_and(|action| action == "signed"));
     let cancel = page.ask("cancel", &json!({ "request": asked }));
     assert_eq!(page.reply(cancel)["result"]["cancelled"], false);
     let reply = page.reply(asked);
@@ -430,7 +430,7 @@ fn a_token_that_was_seen_a_moment_ago_is_not_waited_for_before_the_question() {
     let desk = Desk::bare();
     allow(&desk, PORTAL, &ALL);
     // A look at a token takes three of these: for private keys, public keys and certificates.
-    let slow = "[[rule]]\nfunction = \"C_FindObjectsInit\"\ndo = \"delay\"\nmilliseconds = 500\n";
+    let slow = "[[rule]]\nfunction = \"C_FindObjectsInit\"\ndo = \"delay\"\nmilliseconds = 700\n";
     let answer = |decision: &str| format!("[[answer]]\ndecision = \"{decision}\"\npins = [\"12345678\"]\n");
     let script = ["approve", "approve", "refuse", "approve"].map(answer).concat();
     let (_daemon, mut page) = page(&desk, slow, &script);
@@ -438,7 +438,7 @@ fn a_token_that_was_seen_a_moment_ago_is_not_waited_for_before_the_question() {
     let call = json!({
         "certificate": certificate, "hash": "SHA-256", "digest": STANDARD.encode([1; 32]),
     });
-    let look = Duration::from_millis(1500);
+    let look = Duration::from_millis(2100);
     for (looks, outcome) in [(false, "signed"), (false, "cancelled"), (true, "signed")] {
         let begun = Instant::now();
         let id = page.ask("sign_digest", &call);
