@@ -79,7 +79,7 @@ fn whoever_waits_is_woken_by_a_token_or_by_finalize() {
         let finalized = Instant::now();
         let (answer, woken) = waiting.join().unwrap();
         assert_eq!(answer, Err(CKR_CRYPTOKI_NOT_INITIALIZED));
-        assert!(woken.saturating_duration_since(finalized) < Duration::from_secs(2));
+        assert!(woken.saturating_duration_since(finalized) < Duration::from_secs(20));
         assert_eq!(library.wait_for_slot_event(0), Err(CKR_CRYPTOKI_NOT_INITIALIZED));
     });
 }

@@ -109,7 +109,7 @@ mod tests {
     async fn told(changes: &mut tokio::sync::watch::Receiver<u64>, done: impl FnOnce()) {
         changes.mark_unchanged();
         done();
-        let heard = tokio::time::timeout(Duration::from_secs(5), changes.changed()).await;
+        let heard = tokio::time::timeout(Duration::from_secs(20), changes.changed()).await;
         heard.expect("news in time").unwrap();
     }
 

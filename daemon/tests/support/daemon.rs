@@ -156,7 +156,7 @@ impl Daemon {
     /// and whoever comes in that moment is turned away.
     #[track_caller]
     pub fn answers_again(&self) {
-        wait_for(|| Page::websocket_from(self, PORTAL).is_ok_and(Page::is_greeted));
+        wait_for(|| Page::websocket_from(self, PORTAL).is_ok_and(Page::gets_hello));
     }
 
     /// The same on the per-user socket.
@@ -165,7 +165,7 @@ impl Daemon {
         let opening = json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL });
         wait_for(|| {
             let mut page = Page::unopened(self);
-            page.try_to_send(&opening.to_string()) && page.is_greeted()
+            page.try_to_send(&opening.to_string()) && page.gets_hello()
         });
     }
 }
@@ -435,7 +435,7 @@ impl Page {
     }
 
     /// Whether it gets its hello, and is not turned away.
-    fn is_greeted(mut self) -> bool {
+    fn gets_hello(mut self) -> bool {
         let hello =
             json!({ "jsonrpc": "2.0", "id": self.next_id, "method": "hello", "params": { "versions": [1] } });
         let answered = self.try_to_send(&hello.to_string());
