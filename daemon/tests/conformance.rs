@@ -1,4 +1,5 @@
-//! The protocol's conformance suite, and the worked examples of its page, against the daemon of this build.
+//! The protocol's conformance suite, and the worked examples of its page, against the daemon of this build; and the suite
+//! against a proxy that breaks what it has to find.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -8,8 +9,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
-use support::daemon::{ALL, Daemon, PORTAL, Page, allow};
-use support::{Desk, repository};
+use support::daemon::{ALL, APPROVE, Daemon, PORTAL, Page, allow};
+use support::{Desk, repository, succeed};
 
 #[test]
 fn this_build_conforms_to_the_protocol() {
@@ -26,29 +27,33 @@ fn this_build_conforms_to_the_protocol() {
         answer("hang", hanging),
     ];
     let daemon = Daemon::start(&desk, &answers.concat());
-    let suite = repository().join("daemon/protocol/conformance/conformance.py");
-    let output = Command::new("python3")
-        .arg("-B")
-        .arg(suite)
-        .args([
-            "--origin",
-            PORTAL,
-            "--websocket",
-            &format!("127.0.0.1:{}", daemon.port),
-        ])
-        .arg("--socket")
-        .arg(&daemon.socket)
-        .args(["--approving", "--refusing", refusing, "--hanging", hanging])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let mut suite = of_the_suite("conformance.py", &daemon);
+    suite.arg("--socket").arg(&daemon.socket);
+    suite.args(["--approving", "--refusing", refusing, "--hanging", hanging]);
+    let said = succeed(&mut suite);
     assert!(said.contains("ok 1") && !said.contains("SKIP"), "{said}");
     assert!(daemon.answers());
+}
+
+#[test]
+fn the_suite_finds_what_another_build_breaks() {
+    let desk = Desk::with_keys(&[("ký", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &ALL);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let said = succeed(&mut of_the_suite("broken.py", &daemon));
+    let of_each = said.lines().filter(|line| line.contains("- broken: "));
+    assert!(of_each.count() >= 30, "{said}");
+    assert!(daemon.answers());
+}
+
+fn of_the_suite(program: &str, daemon: &Daemon) -> Command {
+    let mut command = Command::new("python3");
+    command
+        .arg("-B")
+        .arg(repository().join("daemon/protocol/conformance").join(program))
+        .args(["--origin", PORTAL, "--websocket"])
+        .arg(format!("127.0.0.1:{}", daemon.port));
+    command
 }
 
 /// Each line that begins with `->` is sent, each with `<-` must come, in that order. In what must come, `"…"` stands for
