@@ -47,8 +47,10 @@ export type CloseReason =
   | "daemon_untrusted"
   /** The browser does not say which site this page belongs to, or the site is none that may ask. */
   | "origin_refused"
-  /** Too many messages or sessions in too short a time. */
+  /** Too many messages in too short a time, or the site has as many hosts as it may. */
   | "too_many"
+  /** This page has as many sessions open as it may: {@link MAX_SESSIONS}. */
+  | "too_many_sessions"
   /** A message too large, or not JSON. */
   | "bad_message"
   /** The browser stopped the extension's background; the next session starts it again. */

@@ -1,5 +1,6 @@
 /** Which road to take, and what to tell the person when there is none. */
 
+import type { CloseReason } from "./bridge.ts";
 import { Conversation } from "./conversation.ts";
 import { TrienError } from "./error.ts";
 import { explainEnd, openExtension } from "./extension-road.ts";
@@ -71,7 +72,7 @@ export async function connect(options: ConnectOptions, quiet = false): Promise<C
       if (signal?.aborted) throw TrienError.local("cancelled");
       if (!(thrown instanceof TrienError)) throw thrown;
       // The daemon itself answered; another road leads to the same daemon.
-      if (WEIGHT[thrown.code] === undefined) throw thrown;
+      if (weight(thrown) === 0) throw thrown;
       deadEnds.push({ road, error: thrown });
     }
   }
@@ -136,13 +137,21 @@ const WEIGHT: Partial<Record<TrienError["code"], number>> = {
   closed: 1,
 };
 
+/** The extension's own word that it takes no more sessions of this page; another road may. */
+const CROWDED: CloseReason = "too_many_sessions";
+
+/** How much an error of a road says; nothing where it comes from the daemon itself. */
+function weight({ code, detail }: TrienError): number {
+  return detail === CROWDED ? 6 : (WEIGHT[code] ?? 0);
+}
+
 /** With an extension in place somebody has installed Triện, so a socket that nobody listens on means "not running". */
 function mostTelling(deadEnds: DeadEnd[]): TrienError {
   const extension = deadEnds.find(({ road }) => road === "extension");
   const certain = deadEnds.filter(({ road, error }) =>
     road === "websocket" ? error.code !== "not_installed" : error.detail !== NO_EXTENSION,
   );
-  const [first] = certain.sort((a, b) => (WEIGHT[b.error.code] ?? 0) - (WEIGHT[a.error.code] ?? 0));
+  const [first] = certain.sort((a, b) => weight(b.error) - weight(a.error));
   const detail = deadEnds.map(({ road, error }) => `${road}: ${error.detail ?? error.code}`).join("; ");
   const refused = deadEnds.some(({ road, error }) => road === "websocket" && error.code === "not_installed");
   if (first?.error.code === "closed" && refused && extension !== undefined) return TrienError.local("not_running", detail);

@@ -1,5 +1,5 @@
 import type { Obstacle } from "./diagnosis.ts";
-import { messages, remedies } from "./messages.ts";
+import { crowded, messages, remedies } from "./messages.ts";
 import type { Bilingual, ErrorCode, ErrorObject } from "./protocol.ts";
 
 /** Why there is no connection to the daemon. */
@@ -36,6 +36,11 @@ export class TrienError extends Error {
   /** The browser stands in between; what to do depends on how. */
   static blocked(obstacle: Obstacle, detail: string): TrienError {
     return new TrienError("blocked_by_browser", messages.blocked_by_browser.message, remedies[obstacle], detail);
+  }
+
+  /** This page has as many sessions of the extension as it may. */
+  static crowded(detail: string): TrienError {
+    return new TrienError("busy", crowded.message, crowded.remedy, detail);
   }
 
   /** An error that the daemon reported. */

@@ -137,6 +137,8 @@ export function explainEnd(reason: string): TrienError {
       return TrienError.local("closed", known);
     case "too_many":
       return TrienError.local("busy", known);
+    case "too_many_sessions":
+      return TrienError.crowded(known);
     default:
       known satisfies never;
       return TrienError.local("closed", reason);

@@ -90,6 +90,18 @@ export const messages = {
   },
 } satisfies Record<string, Text>;
 
+/** A page that has as many sessions open as it may. Waiting alone does not help. */
+export const crowded: Text = {
+  message: {
+    vi: "Trang này đang mở quá nhiều kết nối với Triện.",
+    en: "This page has too many connections to Triện open.",
+  },
+  remedy: {
+    vi: "Hãy đóng bớt những phần của trang đang dùng Triện, hoặc tải lại trang rồi thử lại.",
+    en: "Close other parts of the page that use Triện, or load the page again, then try again.",
+  },
+};
+
 /** What to do about a browser that stands in between. */
 export const remedies = {
   permission: {

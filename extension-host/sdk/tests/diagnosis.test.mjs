@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "../../tests/peer/load.mjs";
+import { listenWebSocket } from "../../tests/peer/peer.mjs";
 import { openPage, playExtension } from "../../tests/peer/page.mjs";
 
 const { Trien } = await load("sdk/src/index.ts");
 const { foresee, isFramedElsewhere, isLoopback, obstacleOf } = await load("sdk/src/diagnosis.ts");
-const { messages, remedies } = await load("sdk/src/messages.ts");
+const { crowded, messages, remedies } = await load("sdk/src/messages.ts");
 
 /** A port on which nobody listens: none that the system gives away, so that no test beside this one can get it. */
 const NOBODY = 1;
@@ -113,7 +114,7 @@ test("a policy violation ends the wait at once", async () => {
 for (const [reason, code] of [
   ["host_missing", "not_installed"], ["daemon_not_running", "not_running"], ["daemon_untrusted", "not_running"],
   ["host_forbidden", "blocked_by_browser"], ["origin_refused", "blocked_by_browser"], ["host_exited", "closed"],
-  ["extension_gone", "closed"], ["extension_stopped", "closed"], ["too_many", "busy"], ["something new", "closed"],
+  ["extension_gone", "closed"], ["extension_stopped", "closed"], ["too_many", "busy"], ["too_many_sessions", "busy"], ["something new", "closed"],
 ]) {
   test(`an extension that says ${reason}`, async () => {
     const page = openPage();
@@ -145,8 +146,23 @@ test("no extension", async () => {
   assert.equal(await codeOf({ roads: ["extension"], timeoutMs: 200 }), "not_installed");
 });
 
+test("a page with too many sessions is told what helps, and another road is tried", async (context) => {
+  const crowd = () => playExtension(openPage(), (message, answer) => message.trien === "open" && answer({ trien: "closed", reason: "too_many_sessions" }));
+  crowd();
+  const error = await Trien.connect({ port: NOBODY }).catch((error) => error);
+  assert.equal(error.text.en, "This page has too many connections to Triện open.");
+  assert.match(error.detail, /^extension: too_many_sessions; websocket: /);
+  assert.equal(error.retry, false, "the others stay");
+  const { port, close } = await listenWebSocket();
+  context.after(close);
+  crowd();
+  const trien = await Trien.connect({ port });
+  context.after(() => trien.close());
+  assert.equal(trien.road, "websocket");
+});
+
 test("every text is there in both languages", () => {
-  const all = [...Object.entries(messages), ...Object.entries(remedies).map(([code, remedy]) => [code, { message: remedy, remedy }])];
+  const all = [["crowded", crowded], ...Object.entries(messages), ...Object.entries(remedies).map(([code, remedy]) => [code, { message: remedy, remedy }])];
   for (const [code, { message, remedy }] of all) {
     for (const { vi, en } of [message, remedy]) {
       assert.match(vi, /[ạảấầậắằẵặẹẻếềểệịọỏốồổộớờợụủứừửựỳàáãèéìíòóôơưđ]/iu, code);

@@ -96,7 +96,7 @@ function tooMany({ [MARK]: kind, session }: Exclude<FromPage, { [MARK]: "ping" }
 function open(session: string, quiet: boolean): void {
   if (sessions.has(session)) return;
   const active = meetIfActive() && !quiet;
-  if (sessions.size >= MAX_SESSIONS) return post({ [MARK]: "closed", session, reason: "too_many" });
+  if (sessions.size >= MAX_SESSIONS) return post({ [MARK]: "closed", session, reason: "too_many_sessions" });
   let port: chrome.runtime.Port;
   try {
     port = chrome.runtime.connect({ name: PORT_NAME });
