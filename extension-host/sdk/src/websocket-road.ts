@@ -80,6 +80,7 @@ class WebSocketRoad implements Road {
     this.#socket = socket;
     socket.addEventListener("message", (event) => this.#hear(event.data));
     socket.addEventListener("close", (event) => this.#end(`code ${event.code}`));
+    window.addEventListener("pagehide", this.#leave);
   }
 
   send(message: object, bytes?: Uint8Array): void {
@@ -89,8 +90,18 @@ class WebSocketRoad implements Road {
 
   close(): void {
     this.#ended = true;
+    window.removeEventListener("pagehide", this.#leave);
     this.#socket.close(1000);
   }
+
+  /**
+   * A page that the browser keeps for the way back would keep its socket, and the person a window of a page that is gone.
+   * Whoever waits hears of it when the page is shown again: what it would do now the page is too late for.
+   */
+  readonly #leave = () => {
+    this.close();
+    window.addEventListener("pageshow", () => this.onClose("the page was left"), { once: true });
+  };
 
   #hear(data: string | ArrayBuffer): void {
     const heard = typeof data === "string" ? parse(data) : splitBinary(data);
@@ -105,6 +116,7 @@ class WebSocketRoad implements Road {
   #end(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    window.removeEventListener("pagehide", this.#leave);
     this.onClose(reason);
   }
 }

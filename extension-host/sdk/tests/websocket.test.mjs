@@ -526,3 +526,27 @@ test("a page whose permission is taken back is told, and does not come back by i
   assert.equal(connections, 0);
   assert.equal(conversation.heard.length, 2);
 });
+
+test("a page that is left lets go of its socket, and what waited goes on when it is shown again", { timeout: 60_000 }, async (context) => {
+  const { window } = openPage();
+  let asked;
+  const first = new Promise((resolve) => (asked = resolve));
+  let times = 0;
+  const { port, conversations, close } = await listenWebSocket({ override: {
+    certificates: ({ answer, conversation }) => ((times += 1) === 1 ? asked(conversation.socket) : answer({ serial: "07" })),
+  } });
+  context.after(close);
+  const trien = await Trien.connect({ port, roads: ["websocket"] });
+  context.after(() => trien.close());
+  const certificate = trien.certificates();
+  const socket = await first;
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  window.dispatchEvent(new Event("pagehide"));
+  assert.equal(await closed, 1000);
+  // Longer than the library waits before it connects anew.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(conversations.length, 1, "a page that is gone asks nobody");
+  window.dispatchEvent(new Event("pageshow"));
+  assert.equal((await certificate).serial, "07");
+  assert.equal(conversations.length, 2);
+});
