@@ -30,7 +30,7 @@ use super::augment;
 use super::output::{self, Outputs};
 use super::pin::no_pin;
 use super::token::{Hiding, reveal_these};
-use super::verify::{open, read_document};
+use super::verify::{open, read_bounded, unreadable};
 use super::{CliError, Exit, Shell, wording};
 use crate::consent::shell::{Chooser, Teller};
 use crate::consent::{AskError, ShellPrompter};
@@ -452,7 +452,7 @@ fn seal(holdings: &Holdings, input: &Path, limit: u64) -> Result<Sealed, CliErro
     if about.is_file() && (LARGE..=limit).contains(&about.len()) {
         return Sealed::of_file(file).map_err(failed);
     }
-    let bytes = read_document(input)?;
+    let bytes = read_bounded(file).map_err(|error| unreadable(input, &error))?;
     let sealed = holdings.documents().seal(&bytes, None);
     sealed.map_err(|error| failed(std::io::Error::other(error.to_string())))
 }

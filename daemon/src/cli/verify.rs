@@ -255,17 +255,16 @@ fn judge_cms(
     };
     let hashes = container.hashes();
     let inside = container.content(&mut file);
+    if inside.is_some() && content.is_some() {
+        // The one report on a content that is given twice is that it is.
+        return Ok(None);
+    }
     let given = content.map(open).transpose()?;
-    let twice = inside.is_some() && given.is_some();
     let digests = match (given, inside) {
         (Some(mut given), _) => Some(Digests::of(&mut given, &hashes)?),
         (None, Some(mut inside)) => Some(Digests::of(&mut inside, &hashes)?),
         (None, None) => None,
     };
-    if twice {
-        // The one report on a content that is given twice is that it is.
-        return Ok(None);
-    }
     let judged = cades::verify_digests(
         container.skeleton(),
         digests.as_ref(),
@@ -315,9 +314,12 @@ pub(super) fn read_document(path: &Path) -> Result<Vec<u8>, CliError> {
         .map_err(|error| unreadable(path, &error))
 }
 
+/// Reads what is open. A pipe with a name must not be opened a second time: its writer may be gone, and who opens it then
+/// waits for another one (fifo(7)).
+///
 /// # Errors
 /// [`io::ErrorKind::FileTooLarge`] for what is larger than a document may be.
-fn read_bounded(file: File) -> io::Result<Vec<u8>> {
+pub(super) fn read_bounded(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_DOCUMENT {

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 
 use crate::support::office::{Office, Server};
-use crate::support::{error_code, succeed};
+use crate::support::{error_code, fail, succeed};
 use crate::{level_alone, with_authority, without_authority};
 
 /// `cat đơn.txt | trien sign …`, which has to succeed.
@@ -48,19 +49,33 @@ fn what_came_out_of_a_pipe_is_raised_with_what_was_read_of_it() {
     }
     let fifo = office.desk.path("fifo");
     succeed(Command::new("mkfifo").arg(&fifo));
-    let letter = std::fs::read(office.desk.path("đơn.txt")).unwrap();
-    let writer = {
-        let fifo = fifo.clone();
-        std::thread::spawn(move || std::fs::write(fifo, letter))
-    };
-    succeed(&mut sign(
-        &office,
-        &[&detached[..], &at("t")].concat(),
-        "fifo.p7s",
-        &fifo,
-    ));
-    writer.join().unwrap().unwrap();
-    assert_eq!(office.level("fifo.p7s"), "B-T");
+    for number in 0..10 {
+        let (fifo, out) = (fifo.clone(), format!("fifo{number}.p7s"));
+        let writer = written_once(&office, &fifo);
+        succeed(&mut sign(
+            &office,
+            &[&detached[..], &at("t")].concat(),
+            &out,
+            &fifo,
+        ));
+        writer.join().unwrap();
+        assert_eq!(office.level(&out), "B-T");
+    }
+    // The content is inside, and given once more: that is said, without a second reader of the pipe.
+    let writer = written_once(&office, &fifo);
+    let mut verify = office.desk.trien(["verify", "--content"]);
+    verify.arg(&fifo).arg(office.desk.path("piped.p7m"));
+    fail(&mut verify, 1);
+    writer.join().unwrap();
+}
+
+/// Whoever writes the letter into a pipe with a name, and goes before anybody can open the pipe again.
+fn written_once(office: &Office, fifo: &Path) -> JoinHandle<()> {
+    let (letter, fifo) = (
+        std::fs::read(office.desk.path("đơn.txt")).unwrap(),
+        fifo.to_owned(),
+    );
+    std::thread::spawn(move || std::fs::write(fifo, letter).unwrap())
 }
 
 #[test]
