@@ -312,11 +312,14 @@ fn n061_another_extension_is_refused() {
     }
 }
 
-/// A library that is loaded into the host and prints on standard output as long as it runs.
+/// A library that is loaded into the host and prints on standard output from when the file `CHATTER` is there until the end.
+/// What it prints before the program itself begins nobody could keep back.
 const CHATTER: &str = r#"
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 static void *chatter(void *unused) {
+    while (access(getenv("CHATTER"), F_OK) != 0) usleep(1000);
     for (;;) { usleep(20000); if (write(1, "noise\n", 6) < 0) return unused; }
 }
 __attribute__((constructor)) static void begin(void) {
@@ -337,10 +340,13 @@ fn n060_what_a_library_prints_does_not_reach_the_browser() {
         .args([&library, &source]);
     assert!(compiler.status().expect("a C compiler").success());
     let listener = home.listen();
-    let mut host = Host::start_with(&home, &[EXTENSION], &[("LD_PRELOAD", &library)]);
+    let begin = home.0.path().join("begin");
+    let variables = [("LD_PRELOAD", &library), ("CHATTER", &begin)];
+    let mut host = Host::start_with(&home, &[EXTENSION], &variables);
     host.send(OPENING.as_bytes());
     let (mut daemon, _) = listener.accept().expect("a connection");
     read_frame(&mut daemon);
+    std::fs::write(&begin, "").expect("file");
     for round in 0..20 {
         std::thread::sleep(Duration::from_millis(15));
         frame::write(&mut daemon, &json!({ "round": round }).to_string()).expect("write");
