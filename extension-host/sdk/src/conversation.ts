@@ -39,6 +39,8 @@ export class Conversation {
   readonly #explain: (reason: string) => TrienError;
   /** Hears that the person is asked whether this origin may ask at all; until then `hello` has no reply. */
   onAsking: () => void = () => {};
+  /** Hears once why the conversation has ended. */
+  onEnd: (error: TrienError) => void = () => {};
   #last = 0;
   #ended: TrienError | undefined;
 
@@ -119,7 +121,10 @@ export class Conversation {
   }
 
   #end(error: TrienError): void {
-    this.#ended ??= error;
+    if (this.#ended === undefined) {
+      this.#ended = error;
+      this.onEnd(error);
+    }
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#waiting.clear();
   }

@@ -83,6 +83,10 @@ function openWebEid(page: chrome.runtime.Port): void {
       try {
         const line = await greet(origins, active, place, "a page of Web eID", signal);
         void learn(origins, line.hello.scopes.length > 0);
+        // A permission that is taken back while the line is kept: else the next page would be told that somebody is here.
+        line.conversation.onEnd = ({ code }) => {
+          if (code === "not_allowed") void learn(origins, false);
+        };
         return line;
       } catch (error) {
         if (error instanceof TrienError && error.code === "not_allowed") void learn(origins, false);
