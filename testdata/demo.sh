@@ -42,6 +42,7 @@ quiet() { "$@" > "$home/last" 2>&1 || { cat "$home/last" >&2; fail "Lỗi khi ch
 background() {
     local name=$1 pid tries=0
     shift
+    : > "$home/$name.log"
     "$@" > "$home/$name.log" 2> "$home/$name.err" < /dev/null &
     pid=$!
     started+=("$pid")
@@ -55,8 +56,10 @@ background() {
     done
 }
 
+# Below those ports that the system gives away by itself: the portal, which takes one of these, is started before the daemon.
 free_port() {
-    node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
+    node -e 'const s = require("net").createServer().on("error", () => look()).on("listening", () => { console.log(s.address().port); s.close(); });
+        const look = () => s.listen(20000 + Math.floor(Math.random() * 12000), "127.0.0.1"); look();'
 }
 
 # enrol LABEL ALGORITHM PROFILE SUBJECT: key on the token, request, certificate back onto the token.
