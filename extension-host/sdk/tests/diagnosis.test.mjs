@@ -132,7 +132,7 @@ test("an older or newer extension", async () => {
 
 test("an extension that has to ask the daemon first is waited for where the person has not clicked, but not for ever", async () => {
   const answer = (message, answer) => message.trien === "open" && answer({ trien: "closed", reason: "host_missing" });
-  for (const [touched, silentMs, detail] of [[false, 1300, /extension: host_missing/], [true, 1300, /no extension/], [false, 3000, /no extension/]]) {
+  for (const [touched, silentMs, detail] of [[false, 1800, /extension: host_missing/], [true, 1800, /no extension/], [false, 20_000, /no extension/]]) {
     playExtension(openPage({ permission: "granted", touched }), answer, 1, silentMs);
     const error = await Trien.connect({ port: NOBODY }).catch((error) => error);
     assert.equal(error.code, "not_installed");

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import test from "node:test";
 import { load } from "../../tests/peer/load.mjs";
 import { openPage } from "../../tests/peer/page.mjs";
-import { failure, listenWebSocket } from "../../tests/peer/peer.mjs";
+import { failure, freePort, listenWebSocket } from "../../tests/peer/peer.mjs";
 
 const { Trien, TrienError } = await load("sdk/src/index.ts");
 const PIECE = 512 * 1024;
@@ -360,19 +360,20 @@ test("while the person is asked whether the site may ask, hello has its time", a
   openPage();
   const hello = ({ answer, conversation }) => {
     conversation.reply({ jsonrpc: "2.0", method: "permission", params: { asking: true } });
-    setTimeout(() => answer({ version: 1, session: "", capabilities: [], scopes: ["sign"], max_chunk: 4, max_document: 10 }), 700);
+    setTimeout(() => answer({ version: 1, session: "", capabilities: [], scopes: ["sign"], max_chunk: 4, max_document: 10 }), 3300);
   };
   const peer = await listenWebSocket({ override: { hello } });
   context.after(() => peer.close());
   let asked = 0;
-  const trien = await Trien.connect({ roads: ["websocket"], port: peer.port, timeoutMs: 500, onAsking: () => (asked += 1) });
+  const trien = await Trien.connect({ roads: ["websocket"], port: peer.port, timeoutMs: 3000, onAsking: () => (asked += 1) });
   assert.deepEqual([asked, trien.scopes], [1, ["sign"]]);
   trien.close();
 });
 
 test("a daemon that is away for a moment is waited for, with growing pauses", async (context) => {
   openPage();
-  const { port, close } = await listenWebSocket({ override: { certificates: ({ conversation }) => conversation.socket.terminate() } });
+  const port = await freePort();
+  const { close } = await listenWebSocket({ port, override: { certificates: ({ conversation }) => conversation.socket.terminate() } });
   const trien = await Trien.connect({ roads: ["websocket"], port });
   const open = trien.certificates();
   await close();

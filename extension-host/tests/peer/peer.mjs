@@ -6,6 +6,21 @@ import net from "node:net";
 import path from "node:path";
 import { WebSocketServer } from "ws";
 
+/**
+ * A free port below those that the system gives away by itself: where something listens anew after a while, others' own
+ * connections and servers could have taken one of those.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = net.createServer().listen(port, "127.0.0.1");
+    const taken = await new Promise((resolve) => server.once("listening", () => resolve(false)).once("error", () => resolve(true)));
+    if (taken) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
+
 const MAX_CHUNK = 512 * 1024;
 const CERTIFICATE = {
   sha256: "00".repeat(32), certificate: "AA==", chain: [], subject: { common_name: "Nguyễn Văn An" },
