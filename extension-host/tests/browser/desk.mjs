@@ -3,7 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** The window's *approve* is dead for 800 ms after a change; with room for a slow machine. */
+/** The window's *approve* is dead for 800 ms after a change, in milliseconds; with some room. */
 const ARMED = 1500;
 const PATIENCE = 30_000;
 const WINDOW = ["search", "--onlyvisible", "--class", "trien-prompt"];
@@ -33,24 +33,45 @@ export class Desk {
     this.#server?.kill();
   }
 
-  /** Waits until a consent window has the keyboard. */
+  /** Waits until a consent window has the keyboard: its number. */
   async shown() {
+    let shown;
     await this.#until("the window", () => {
-      const [window] = this.#xdotool(...WINDOW).split("\n");
-      return window && this.#xdotool("getactivewindow").trim() === window;
+      [shown] = this.#windows();
+      return shown && this.#xdotool("getactivewindow").trim() === shown;
     });
+    return shown;
   }
 
-  /** The same, and until *approve* is alive. */
+  /** The same, and until *approve* is alive, unless the machine is busy. */
   async asked() {
-    await this.shown();
+    const shown = await this.shown();
+    await pause(ARMED);
+    return shown;
+  }
+
+  /** The person agrees by this key: the window goes. */
+  async approve(key = "Return") {
+    const shown = await this.shown();
+    await this.#press(key, "the window's end", () => !this.#windows().includes(shown));
+  }
+
+  /** The person hands in what he has typed; waits until the window says in red what is wrong, and *approve* is alive again. */
+  async complained() {
+    await this.#press("Return", "a complaint", () => this.#redPixels() > 50);
     await pause(ARMED);
   }
 
-  /** Waits until the window says in red what is wrong, and *approve* is alive again. */
-  async complained() {
-    await this.#until("a complaint", () => this.#redPixels() > 50);
-    await pause(ARMED);
+  /**
+   * On a busy machine a window may have been drawn so late that *approve* is still dead: then the key did nothing, and is
+   * pressed again. Once it has done its work it does nothing more.
+   */
+  async #press(key, what, holds) {
+    for (const start = Date.now(); Date.now() - start < PATIENCE; ) {
+      this.key(key);
+      for (const pressed = Date.now(); Date.now() - pressed < ARMED; await pause(50)) if (holds()) return;
+    }
+    throw new Error(`no sign of ${what}`);
   }
 
   /** Waits until no consent window is left. */
@@ -60,13 +81,17 @@ export class Desk {
 
   /** What the consent windows that are there are called. */
   titles() {
-    const windows = this.#xdotool(...WINDOW).split("\n").filter((window) => window !== "");
-    return windows.map((window) => this.#xdotool("getwindowname", window).trim());
+    return this.#windows().map((window) => this.#xdotool("getwindowname", window).trim());
+  }
+
+  /** The numbers of the consent windows that are there. */
+  #windows() {
+    return this.#xdotool(...WINDOW).split("\n").filter((window) => window !== "");
   }
 
   /** Whether no consent window is there. */
   isEmpty() {
-    return this.#xdotool(...WINDOW) === "";
+    return this.#windows().length === 0;
   }
 
   type(text) {

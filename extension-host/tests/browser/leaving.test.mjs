@@ -99,7 +99,7 @@ for (const name of ["chromium", "firefox"]) {
         }
         const again = page.evaluate(() => window.pick());
         await desk.asked();
-        desk.key("alt+x");
+        await desk.approve("alt+x");
         assert.match(await again, /^[0-9a-f]{2,}$/);
         await desk.left();
         await page.close();
@@ -115,7 +115,7 @@ for (const name of ["chromium", "firefox"]) {
       if (name === "firefox") {
         // It gives the page the new extension's content script, through which the library asks anew.
         await desk.asked();
-        desk.key("alt+x");
+        await desk.approve("alt+x");
         assert.match(await told, /^[0-9a-f]{2,}$/);
         await desk.left();
         assert.deepEqual(actions(), ["asked", "withdrawn", "asked", "shared"]);
@@ -134,7 +134,7 @@ for (const name of ["chromium", "firefox"]) {
       assert.equal(await next.evaluate(() => window.version), "99.0");
       const serial = next.evaluate(() => window.pick());
       await desk.asked();
-      desk.key("alt+x");
+      await desk.approve("alt+x");
       assert.match(await serial, /^[0-9a-f]{2,}$/);
       await desk.left();
       await next.close();

@@ -48,9 +48,9 @@ for (const name of ["chromium", "firefox"]) {
 
     for (const road of ["extension", "websocket"]) {
       test(`the right PIN signs, over the ${road}`, async () => {
-        const shown = await signAnswering(road, () => {
+        const shown = await signAnswering(road, async () => {
           desk.type(stage.pin);
-          desk.key("Return");
+          await desk.approve();
         });
         assert.deepEqual([shown.state, shown.road, shown.code], ["done", road, undefined], shown.words);
         assertSigned(shown.files[0]);
@@ -60,10 +60,9 @@ for (const name of ["chromium", "firefox"]) {
     test("a wrong PIN, then the right one", async () => {
       const shown = await signAnswering("extension", async () => {
         desk.type(WRONG_PIN);
-        desk.key("Return");
         await desk.complained();
         desk.type(stage.pin);
-        desk.key("Return");
+        await desk.approve();
       });
       assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
       assertSigned(shown.files[0]);
@@ -112,9 +111,8 @@ for (const name of ["chromium", "firefox"]) {
       await pause(3_000);
       assertOneWindow(sites[0]);
       desk.type(stage.pin);
-      desk.key("Return");
+      await desk.approve();
       await ended(pages[0], undefined);
-      // Its window may be there for a moment longer.
       await until(() => desk.titles().some((title) => title.includes(sites[1].url)), "the other's window");
       await desk.asked();
       assertOneWindow(sites[1]);
@@ -134,11 +132,10 @@ for (const name of ["chromium", "firefox"]) {
       const refused = await signAnswering("extension", () => desk.key("Escape"), strange);
       assert.deepEqual([refused.state, refused.code, refused.files], ["failed", "not_allowed", []], refused.words);
       const shown = await signAnswering("extension", async () => {
-        desk.key("alt+p");
-        await desk.left();
+        await desk.approve("alt+p");
         await desk.asked();
         desk.type(stage.pin);
-        desk.key("Return");
+        await desk.approve();
       }, strange);
       assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
       assertSigned(shown.files[0]);
