@@ -131,6 +131,7 @@ for (const name of ["chromium", "firefox"]) {
     };
     for (const [when, take] of Object.entries(takings)) {
       stage.allow(site.url);
+      await stage.quiet();
       stage.answer("hang", { introduce: true });
       const before = actions().length;
       const told = site.next("/told");

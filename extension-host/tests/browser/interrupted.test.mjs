@@ -7,7 +7,7 @@ import path from "node:path";
 import test, { after, before } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { launch } from "../../../testdata/portal/browsers.mjs";
-import { STOP, SYSTEM_ACCESS } from "./background.mjs";
+import { STOPPER, SYSTEM_ACCESS } from "./background.mjs";
 import { Stage, binaries, elsewhere, sdk } from "./stage.mjs";
 
 const HOST = "portal.example";
@@ -65,7 +65,7 @@ after(async () => {
 });
 
 async function until(holds, what) {
-  for (let left = 400; left > 0; left -= 1, await pause(50)) if (await holds()) return;
+  for (let left = 1200; left > 0; left -= 1, await pause(50)) if (await holds()) return;
   assert.fail(`no sign of ${what}`);
 }
 
@@ -84,6 +84,7 @@ for (const name of ["chromium", "firefox"]) {
     if (name === "firefox") options.args = [SYSTEM_ACCESS];
     const { browser, close } = await launch(name, options);
     context.after(close);
+    const stop = await STOPPER[name](browser);
     const page = await browser.newPage();
     await page.goto(url);
     await page.waitForFunction(() => window.connect !== undefined);
@@ -97,7 +98,7 @@ for (const name of ["chromium", "firefox"]) {
         if (swallow) await until(() => page.evaluate(() => window.swallowed), what);
         else await until(() => actions().includes("approved"), what);
         assert.equal(await page.evaluate(() => window.ended), 0);
-        await STOP[name](browser);
+        await stop();
         await until(() => page.evaluate(() => window.ended > 0), "an end");
         const { error, size, receipt, name: document } = await page.evaluate(() => window.outcome);
         assert.deepEqual([error, document], [undefined, "Hồ sơ.bin"]);

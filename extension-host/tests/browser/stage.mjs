@@ -7,12 +7,13 @@ import {
 } from "node:fs";
 import http from "node:http";
 import https from "node:https";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startPortal } from "../../../testdata/portal/server.mjs";
+import { freePort } from "../peer/peer.mjs";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const pki = path.join(root, "testdata/pki");
@@ -176,8 +177,10 @@ export class Stage {
 
   /** What the record says was done, in order. */
   get record() {
-    const lines = readFileSync(path.join(this.home, "data/audit.jsonl"), "utf8").trim().split("\n");
-    return lines.map((line) => JSON.parse(line));
+    const text = readFileSync(path.join(this.home, "data/audit.jsonl"), "utf8");
+    // Of an entry that is just being written there may be a part: the file grows by the page, as the system copies it.
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    return whole.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
   }
 
   /** What the daemon has logged, where that is kept. */
@@ -244,6 +247,13 @@ export class Stage {
   /** The processes in which the script is being asked something now: where there is one, a person would see a window. */
   get asking() {
     return processesBelow(this.daemonId, "trien-asking");
+  }
+
+  /** Waits until nobody is asked: a page has its reply a moment before the process that asked for it is gone. */
+  async quiet() {
+    for (const start = Date.now(); this.asking.length > 0; await pause(20)) {
+      if (Date.now() - start > PATIENCE) throw new Error("a question stays");
+    }
   }
 
   /** With `policy`, where that is the administrator's: in a mount namespace of its own, whose `/etc` has little else. */
@@ -364,19 +374,4 @@ function within(milliseconds, complaint, start) {
     const timer = setTimeout(() => reject(new Error(complaint)), milliseconds);
     start((value) => (clearTimeout(timer), resolve(value)), (error) => (clearTimeout(timer), reject(error)));
   });
-}
-
-/**
- * A free port below those that the system gives away by itself: between two starts of the daemon, a browser's own
- * connections could take one of those.
- */
-async function freePort() {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = net.createServer().listen(port, "127.0.0.1");
-    const taken = await new Promise((resolve) => server.once("listening", () => resolve(false)).once("error", () => resolve(true)));
-    if (taken) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
