@@ -194,7 +194,7 @@ const crowd = {
 };
 
 for (const name of ["chromium", "firefox"]) {
-  test(`n065 however many names a stranger has, a portal keeps its hosts, in ${name}`, { timeout: 120_000 }, async () => {
+  test(`n065 however many names a stranger has, a portal keeps its hosts, in ${name}`, { timeout: 240_000 }, async () => {
     const [{ inner }, evil] = [await sites(), await stage.site(crowd, { host: STRANGER, allowed: false })];
     const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, [...HOSTS, STRANGER, ...CROWD]) });
     try {
@@ -273,7 +273,7 @@ for (const name of ["chromium", "firefox"]) {
       assert.equal(await answerTo(browser, within(inner, kind, "brief")), "no answer", kind);
       assert.equal(await answerTo(browser, within(inner, kind, "brief&up")), "no answer", `${kind} to the page around it`);
       // A socket says whose it is by its handshake: the site's that made the frame, or nobody's.
-      assert.equal(await answerTo(browser, within(inner, kind, port)), speaks ? "hello 1" : "refused", `${kind} over the WebSocket`);
+      assert.equal(await answerTo(browser, within(inner, kind, port)), speaks ? "hello 1" : "refused", `${kind} over the WebSocket\n${stage.log.slice(-2000)}`);
       assert.equal(await answerTo(browser, within(outer, kind, port)), "refused", `${kind} of a site without a permission`);
     }
   });

@@ -15,8 +15,8 @@ const PAGE = `<!doctype html><title>Cổng</title><button>Ký</button><script ty
   const framed = new URLSearchParams(location.search).has("framed");
   window.connect = () => Trien.connect({ roads: ["websocket"], port, framed, timeoutMs: 8000 }).then((trien) => (trien.close(), trien.road),
     ({ code, detail, remedy }) => [code, detail, remedy.en].join("|"));
-  // A test's own calls count as the person's clicks; this one is the page's alone.
-  window.atLoad = window.connect();
+  // A test's own calls count as the person's clicks; this one is the page's alone, and it tells its server.
+  window.connect().then((told) => fetch("/at-load", { method: "POST", body: told }));
   window.addEventListener("message", async ({ data }) => data === "connect" && parent.postMessage({ told: await window.connect() }, "*"));
 </script>`;
 
@@ -57,6 +57,17 @@ let stage;
 before(async () => (stage = await Stage.open()));
 after(() => stage?.close());
 
+/** Waits for what a page tells its server that it was told when it was loaded; `hear` is the server's. */
+function listening() {
+  let tell;
+  const atLoad = new Promise((resolve) => (tell = resolve));
+  const hear = async (request, response) => {
+    tell(Buffer.concat(await request.toArray()).toString());
+    response.end();
+  };
+  return { atLoad, hear };
+}
+
 /** What a portal's page is told in a frame of a site that nobody has allowed anything. */
 const FRAMED = /^blocked_by_browser\|websocket: framed\|This page is inside another site's page/;
 
@@ -77,7 +88,8 @@ async function open(browser, address) {
 test("n029 Local Network Access in chromium: the library asks nothing without a click, and says what to do", {
   timeout: 120_000,
 }, async (context) => {
-  const site = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const { atLoad, hear } = listening();
+  const site = await stage.site({ "/": PAGE, "/sdk.js": sdk(), "/at-load": hear }, { host: HOST });
   const around = {};
   const outer = await stage.site(around, { host: HOST, allowed: false });
   const frame = `${site.url}/?port=${stage.websocketPort}`;
@@ -93,9 +105,9 @@ test("n029 Local Network Access in chromium: the library asks nothing without a 
   const permit = (setting, origin = site.url) => session.send("Browser.setPermission", { origin, permission: { name: "loopback-network" }, setting });
 
   const page = await open(browser, `${site.url}/?port=${stage.websocketPort}`);
+  assert.match(await atLoad, /^blocked_by_browser\|websocket: click\|Press the page's button/);
   await page.waitForFunction(() => window.connect !== undefined);
   const connect = () => page.evaluate(() => window.connect());
-  assert.match(await page.evaluate(() => window.atLoad), /^blocked_by_browser\|websocket: click\|Press the page's button/);
   await page.click("button");
   assert.match(await connect(), /^blocked_by_browser\|websocket: refused\|Answer “Allow”/, "the question cannot be shown here, so it is not answered");
   await permit("granted");
@@ -116,16 +128,17 @@ test("n029 Local Network Access in chromium: the library asks nothing without a 
 });
 
 test("n029 Local Network Access in firefox: the library asks nothing without a click", { timeout: 120_000 }, async (context) => {
-  const pages = { "/": PAGE, "/sdk.js": sdk() };
+  const { atLoad, hear } = listening();
+  const pages = { "/": PAGE, "/sdk.js": sdk(), "/at-load": hear };
   const site = await stage.site(pages, { host: HOST });
   pages["/around"] = AROUND(`${site.url}/?port=${stage.websocketPort}`, "");
   const settings = elsewhere("firefox", HOST, { public: site.port });
   const { browser, close } = await launch("firefox", { binaries, extension: false, host: false, env: stage.env, ...settings });
   context.after(close);
   const page = await open(browser, `${site.url}/?port=${stage.websocketPort}`);
+  assert.match(await atLoad, /^blocked_by_browser\|websocket: click/);
   await page.waitForFunction(() => window.connect !== undefined);
   const connect = () => page.evaluate(() => window.connect());
-  assert.match(await page.evaluate(() => window.atLoad), /^blocked_by_browser\|websocket: click/);
   await page.click("button");
   assert.equal(await connect(), "websocket", "this Firefox does not gate sockets");
   const frame = `${site.url}/?port=${stage.websocketPort}`;

@@ -63,7 +63,8 @@ before(async () => {
 });
 after(async () => {
   await stage?.close();
-  if (folder) rmSync(folder, { recursive: true, force: true });
+  // With the profiles in it: of a browser that is closed some process may still write for a moment.
+  if (folder) rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 });
 
 /** A policy file with the portal's and the packages' addresses of this test. */

@@ -16,7 +16,8 @@ const BATCH = `<!doctype html><title>Cổng</title><script type="module">
   window.sign = async (road, port, certificate) => {
     const trien = await Trien.connect({ roads: [road], port });
     const stages = [];
-    const onProgress = ({ stage }) => stages.at(-1) === stage || stages.push(stage);
+    // In the order in which each was first heard of: that the last piece is there may be told after what follows from it.
+    const onProgress = ({ stage }) => stages.includes(stage) || stages.push(stage);
     const documents = [1, 2, 3].map((fill) => ({ name: fill + ".bin", bytes: new Blob([new Uint8Array(1_500_000).fill(fill)]) }));
     try {
       const signed = await trien.signDocuments({ documents, format: "cades_detached", certificate, onProgress });

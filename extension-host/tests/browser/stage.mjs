@@ -343,7 +343,7 @@ export class Stage {
   async close() {
     await Promise.all(this.#portals.map(({ close }) => close()));
     await this.stopDaemon();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
 
