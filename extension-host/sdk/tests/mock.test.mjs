@@ -7,7 +7,7 @@ import { WebSocketServer } from "ws";
 import { mockTexts } from "../../mock-texts.mjs";
 import { load } from "../../tests/peer/load.mjs";
 import { openPage } from "../../tests/peer/page.mjs";
-import { CASES } from "../../tests/peer/requests.mjs";
+import { CASES, until } from "../../tests/peer/requests.mjs";
 import { conforms, hold, listen } from "../../tests/peer/wire.mjs";
 
 const { Trien } = await load("sdk/src/index.ts");
@@ -279,6 +279,7 @@ for (const { name, scopes, capabilities = ["manifest", "idempotency"], greeted =
       return { call: raw.call.bind(raw), begin: raw.begin.bind(raw), close: raw.close.bind(raw) };
     };
     const say = async (what) => (answer = what);
-    assert.deepEqual(await run({ line: await open(greeted), connect: open, say, asked: () => asked }), expected);
+    const opened = (count) => until(() => asked === count);
+    assert.deepEqual(await run({ line: await open(greeted), connect: open, say, asked: () => asked, opened }), expected);
   });
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import test, { after, before } from "node:test";
 import WebSocket from "ws";
-import { CASES } from "../peer/requests.mjs";
+import { CASES, until } from "../peer/requests.mjs";
 import { Stage } from "./stage.mjs";
 
 let stage;
@@ -33,6 +33,7 @@ for (const [index, { name, scopes, capabilities = ["manifest", "idempotency"], g
   test(`the daemon: ${name}`, { timeout: 120_000 }, async (context) => {
     const origin = `https://portal-${index}.example`;
     stage.trien("origin", "allow", origin, ...scopes.flatMap((scope) => ["--scope", scope]));
+    await stage.quiet();
     stage.answer("approve");
     const lines = [];
     context.after(() => lines.forEach(({ close }) => close()));
@@ -43,7 +44,14 @@ for (const [index, { name, scopes, capabilities = ["manifest", "idempotency"], g
       return line;
     };
     const asked = () => stage.record.filter(({ record }) => record.action === "asked" && record.origin === origin).length;
-    const outcomes = await run({ line: await open(greeted), connect: open, say: async (what) => stage.answer(what), asked });
+    // The record has a question before its process has read what it is to answer; and one that has ended may be there for a while.
+    const seen = [];
+    const opened = async (count) => {
+      const anew = () => stage.asking.find((process) => !seen.includes(process));
+      await until(() => asked() === count && anew() !== undefined);
+      seen.push(anew());
+    };
+    const outcomes = await run({ line: await open(greeted), connect: open, say: async (what) => stage.answer(what), asked, opened });
     assert.deepEqual(outcomes, expected);
   });
 }

@@ -15,7 +15,7 @@ const UNKNOWN = "ab".repeat(32);
 /** What a reply says: the code of an error, or that it is none. */
 const told = ({ error }) => error?.data.code ?? "done";
 
-async function until(holds) {
+export async function until(holds) {
   while (!holds()) await pause(20);
 }
 
@@ -29,7 +29,8 @@ async function each(call, requests) {
 /**
  * Each with what the origin may ask for. `run` gets a `line`, greeted unless that is not wanted: `call` asks, `begin` asks and
  * gives at once the number of the request with its reply. `connect` gives another line, `say` tells the person what to answer
- * from now on (`approve`, `hang`), and `asked` is how often he was asked.
+ * from now on (`approve`, `hang`), `asked` is how often he was asked, and `opened` waits until the so manieth question is before
+ * him, with what he was told to answer till then.
  */
 export const CASES = [
   {
@@ -174,16 +175,16 @@ export const CASES = [
   },
   {
     name: "while a request is at work its key is busy, and free when it was taken back", scopes: ALL,
-    run: async ({ line: { call, begin, close }, connect, say, asked }) => {
+    run: async ({ line: { call, begin, close }, connect, say, asked, opened }) => {
       await say("hang");
       const params = { nonce: NONCE, idempotency_key: KEY };
       const outcomes = [];
       const open = begin("authenticate", params);
-      await until(() => asked() === 1);
+      await opened(1);
       const other = await connect();
       outcomes.push(told(await other.call("authenticate", params)), told(await call("cancel", { request: open.id })), told(await open.reply));
       begin("authenticate", params);
-      await until(() => asked() === 2);
+      await opened(2);
       await say("approve");
       close();
       // That the page has gone is heard a moment later.
