@@ -55,7 +55,7 @@ fn killed_in_the_middle_of_a_signature(desk: &Desk, worker: &str) {
         let mut page = Page::connected(&daemon);
         let document = page.upload("message.txt", b"message");
         // GENERAL AUTHENTICATE
-        card.order("delay 87 2000");
+        card.order("hold 87");
         let before = card.stats().of("87");
         page.ask(
             "sign_documents",
@@ -64,8 +64,8 @@ fn killed_in_the_middle_of_a_signature(desk: &Desk, worker: &str) {
         wait_until("the card signs", || card.stats().of("87") > before);
         let processes = child_pids(daemon.pid(), worker);
         daemon.kill();
+        card.order("release");
         lets_nobody_in_after(&processes, &readers, worker);
-        card.order("clear");
     });
 }
 

@@ -137,7 +137,7 @@ fn waits_for_a_transaction(module: &ModuleConfig, rounds: u32) {
         runtime().block_on(async {
             let deadlines = Deadlines {
                 start: Duration::from_secs(6),
-                sign: Duration::from_secs(2),
+                sign: Duration::from_secs(6),
                 ..Deadlines::default()
             };
             let modules = scene::modules_within(std::slice::from_ref(module), deadlines);
@@ -613,7 +613,7 @@ fn n120_a_shell_does_not_leave_a_card_unlocked_that_another_program_has_by_then(
         std::fs::write(desk.path("pin"), format!("{CARD_PIN}\n")).unwrap();
         std::fs::set_permissions(desk.path("pin"), std::fs::Permissions::from_mode(0o600)).unwrap();
         // GENERAL AUTHENTICATE
-        card.order("delay 87 2000");
+        card.order("hold 87");
         card.order("reset-stats");
         let words = [
             "sign",
@@ -635,6 +635,7 @@ fn n120_a_shell_does_not_leave_a_card_unlocked_that_another_program_has_by_then(
         let pid = Pid::from_child(&shell);
         // Until the other one has the card: whoever asks for it anew has it sooner than whoever waits.
         kill_process(pid, Signal::STOP).unwrap();
+        card.order("release");
         let holder = Holder::start(&readers, YUBIKEY, "transaction");
         kill_process(pid, Signal::CONT).unwrap();
         let mut told = Vec::new();

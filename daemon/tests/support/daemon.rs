@@ -96,7 +96,8 @@ impl Daemon {
         std::fs::create_dir_all(desk.home().join("config")).unwrap();
         let config = desk.home().join("config/config.toml");
         if !config.exists() {
-            std::fs::write(&config, "[websocket]\nport = 0\n[prompt]\nseconds = 20\n").unwrap();
+            // For longer than a busy machine needs for what a test does meanwhile, and less long than a page waits.
+            std::fs::write(&config, "[websocket]\nport = 0\n[prompt]\nseconds = 50\n").unwrap();
         }
         let log = desk.path("daemon.log");
         let errors = std::fs::File::options()
