@@ -117,6 +117,8 @@ browser_tests </dev/null >"$logs/browser-beside.log" 2>&1 &
 browsers=$!
 step rust cargo nextest run --workspace --locked --profile "$profile"
 count rust 'tests run: [0-9]+ passed' 'passed( \([^)]*\))?, [0-9]+ failed' '[0-9]+ skipped'
+late=$(number rust ', [0-9]+ timed out')
+failed=$((failed + ${late:-0}))
 step node node_tests
 count_node node
 # While browsers wait.
