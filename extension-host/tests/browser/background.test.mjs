@@ -156,6 +156,36 @@ for (const name of ["chromium", "firefox"]) {
     await click("li input");
     await until(async () => !(await asked()), "silence");
 
+    // What was chosen is chosen in the other language too.
+    await click('[data-language="vi"]');
+    assert.equal(await options('document.querySelector("li input").checked'), false);
+    await click('[data-language="en"]');
+
+    // However often one asks, one look is taken: each starts a process for each site, and one more.
+    await options(`{
+      const { connectNative } = chrome.runtime;
+      globalThis.started = 0;
+      chrome.runtime.connectNative = (...words) => (started += 1, connectNative.apply(chrome.runtime, words));
+      for (let left = 3; left > 0; left -= 1) document.getElementById("again").click();
+    }`);
+    await looked();
+    assert.equal(await options("started"), 1 + await options('document.querySelectorAll("li").length'));
+
+    // The browser's store fails.
+    const [get, set] = ["get", "set"].map((what) => `chrome.storage.local.${what}`);
+    await options(`{
+      globalThis.kept = { get: ${get}, set: ${set} };
+      ${set} = async () => { throw new Error("disk"); };
+      document.querySelector("li input").click();
+    }`);
+    await until(async () => /could not save this choice/.test(await words()), "what failed");
+    assert.equal(await options('document.querySelector("li input").checked'), false, "as it is, not as it was wished");
+    await options(`{ ${get} = ${set}; document.getElementById("again").click(); }`);
+    await until(async () => /does not let the extension read/.test(await words()), "what failed");
+    assert.equal(await state("state"), "well");
+    await options(`{ ${get} = kept.get; ${set} = kept.set; document.getElementById("again").click(); }`);
+    await looked();
+
     await stage.stopDaemon();
     await click("#again");
     await until(async () => await state("code") === "not_running", "a program that does not run");

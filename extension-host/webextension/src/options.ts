@@ -23,7 +23,10 @@ type Health = { state: "looking" } | { state: "well" } | { state: "ill"; error: 
 
 let language: Language = chrome.i18n.getUILanguage().startsWith("vi") ? "vi" : "en";
 let health: Health = { state: "looking" };
-let sites: Site[] = [];
+/** `undefined` while the browser's store cannot be read. */
+let sites: Site[] | undefined = [];
+/** The look that is being taken. */
+let looking: Promise<void> | undefined;
 
 function element(id: string): HTMLElement {
   return document.getElementById(id) as HTMLElement;
@@ -69,18 +72,27 @@ async function siteOf(origin: string): Promise<Site | undefined> {
   return { origin, scopes, expires, silent, fixed };
 }
 
-async function look(): Promise<void> {
+/** One look at a time: each starts processes. */
+function look(): Promise<void> {
+  return (looking ??= lookAround().finally(() => (looking = undefined)));
+}
+
+async function lookAround(): Promise<void> {
   health = { state: "looking" };
   show();
   health = await examine();
+  sites = await remembered().catch(() => undefined);
+  show();
+}
+
+async function remembered(): Promise<Site[]> {
   const found: Site[] = [];
   // One after the other: each starts a process.
   for (const origin of await knownOrigins()) {
     const site = await siteOf(origin);
     if (site !== undefined) found.push(site);
   }
-  sites = found.sort((one, other) => one.origin.localeCompare(other.origin));
-  show();
+  return found.sort((one, other) => one.origin.localeCompare(other.origin));
 }
 
 function show(): void {
@@ -96,8 +108,10 @@ function show(): void {
   state.textContent = health.state === "ill" ? health.error.text[language] : text(health.state);
   element("remedy").textContent = health.state === "ill" ? health.error.remedy[language] : "";
   element("version").textContent = `${text("version")} ${chrome.runtime.getManifest().version}`;
-  element("none").hidden = health.state === "looking" || sites.length > 0;
-  element("list").replaceChildren(...sites.map(row));
+  const none = element("none");
+  none.textContent = text(sites === undefined ? "sites-unreadable" : "none");
+  none.hidden = health.state === "looking" || (sites !== undefined && sites.length > 0);
+  element("list").replaceChildren(...(sites ?? []).map(row));
 }
 
 /** What a site may do: what ends on the same day together, with that day. */
@@ -112,7 +126,8 @@ function permissions(scopes: string[], expires: Record<string, string>): string 
   return ends.map((end) => `${named(end).join("; ")} (${end})`).join("; ");
 }
 
-function row({ origin, scopes, expires, silent, fixed }: Site): HTMLElement {
+function row(site: Site): HTMLElement {
+  const { origin, scopes, expires, silent, fixed } = site;
   const made = document.createElement("li");
   made.dataset.origin = origin;
   const name = document.createElement("strong");
@@ -126,10 +141,25 @@ function row({ origin, scopes, expires, silent, fixed }: Site): HTMLElement {
   box.type = "checkbox";
   box.checked = !silent;
   box.disabled = fixed;
-  box.addEventListener("change", () => void setSilent(origin, !box.checked));
+  const problem = document.createElement("div");
+  problem.role = "alert";
+  box.addEventListener("change", () => void choose(site, box, problem));
   label.append(box, ` ${text(fixed ? "web-eid-fixed" : "web-eid")}`);
-  made.append(name, may, label);
+  made.append(name, may, label, problem);
   return made;
+}
+
+/** The box shows what counts, whatever the person has just chosen. */
+async function choose(site: Site, box: HTMLInputElement, problem: HTMLElement): Promise<void> {
+  const silent = !box.checked;
+  problem.textContent = "";
+  try {
+    await setSilent(site.origin, silent);
+    site.silent = silent;
+  } catch {
+    box.checked = !site.silent;
+    problem.textContent = text("unsaved");
+  }
 }
 
 for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) {

@@ -17,6 +17,11 @@ export const texts = {
     en: "Sites that have used Triện in this browser and still have a permission. Triện asks you in its own window for each signature all the same. To see every permission or take one back: trien origin list, trien origin revoke.",
   },
   none: { vi: "Chưa có trang nào.", en: "There is none yet." },
+  "sites-unreadable": {
+    vi: "Trình duyệt không cho tiện ích đọc những gì nó đã ghi nhớ. Hãy khởi động lại trình duyệt rồi kiểm tra lại.",
+    en: "The browser does not let the extension read what it has remembered. Start the browser again, then check again.",
+  },
+  unsaved: { vi: "Trình duyệt không ghi được lựa chọn này. Hãy thử lại.", en: "The browser could not save this choice. Try again." },
   until: { vi: "đến", en: "until" },
   "no-end": { vi: "không thời hạn", en: "without an end" },
   "scopes-unknown": { vi: "Không hỏi được Triện trang này được làm gì.", en: "Triện cannot be asked what this site may do." },
