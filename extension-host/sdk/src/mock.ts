@@ -12,6 +12,7 @@
 
 import { BRIDGE_VERSION, MARK, readFromPage } from "./bridge.ts";
 import type { CloseReason, FromExtension } from "./bridge.ts";
+import { Authorities } from "./mock/authorities.ts";
 import { Recall } from "./mock/recall.ts";
 import { MockSession } from "./mock/session.ts";
 import type { Certificate, ErrorCode } from "./protocol.ts";
@@ -36,6 +37,11 @@ export interface MockOptions {
   scopes?: string[];
   /** Fields of the certificate that the person picks. */
   certificate?: Partial<Certificate>;
+  /**
+   * What the time-stamp authorities do where a page asks for a `level`: they `answer`, also if this is absent, or are `silent`
+   * until {@link Mock.raise}.
+   */
+  authorities?: "answer" | "silent";
 }
 
 /** A mock that plays. */
@@ -44,6 +50,8 @@ export interface Mock {
   readonly heard: readonly { method: string; params: Record<string, unknown> }[];
   /** Ends open sessions as if the browser had stopped the extension; the page's next try finds the mock again. */
   lose(): void;
+  /** The authorities answer from now on: what waits for its level has it, and the page hears of it. */
+  raise(): Promise<void>;
   /** Stops to play; open sessions end as if the daemon had ended. */
   close(): void;
 }
@@ -52,7 +60,7 @@ export interface Mock {
 export function playTrien(options: MockOptions = {}): Mock {
   const heard: { method: string; params: Record<string, unknown> }[] = [];
   const sessions = new Map<string, MockSession>();
-  const recall = new Recall();
+  const [recall, authorities] = [new Recall(), new Authorities(options.authorities === "silent")];
   const listen = (event: MessageEvent) => {
     const message = event.source === window ? readFromPage(event.data) : undefined;
     if (message === undefined) return;
@@ -61,7 +69,7 @@ export function playTrien(options: MockOptions = {}): Mock {
     if (message[MARK] === "open" && options.refuse !== undefined) {
       post({ [MARK]: "closed", session, reason: options.refuse });
     } else if (message[MARK] === "open") {
-      sessions.set(session, new MockSession(options, recall, (reply) => post({ [MARK]: "message", session, message: reply })));
+      sessions.set(session, new MockSession(options, recall, authorities, (reply) => post({ [MARK]: "message", session, message: reply })));
     } else if (message[MARK] === "send") {
       const { id, method, params } = JSON.parse(message.text) as { id: number; method: string; params: Record<string, unknown> };
       const { data: _, ...told } = params;
@@ -84,6 +92,7 @@ export function playTrien(options: MockOptions = {}): Mock {
   return {
     heard,
     lose: () => end("extension_stopped"),
+    raise: () => authorities.answer(),
     close: () => {
       window.removeEventListener("message", listen);
       letThrough();

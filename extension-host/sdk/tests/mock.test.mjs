@@ -225,6 +225,37 @@ test("a batch: what became of each, a pause on the way, and a receipt", async (c
   assert.equal(signed.receipt.results.length, 3);
 });
 
+test("authorities answer, or are silent: then a document waits, and the page hears when it has its level", async (context) => {
+  const stages = [];
+  const call = {
+    documents: [{ name: "a.pdf", bytes: new Uint8Array(3) }, { name: "b.pdf", bytes: new Uint8Array(4) }], format: "pades", level: "B-LT",
+    onProgress: ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`),
+  };
+  const answering = await connected(context, {});
+  const at = ({ documents }) => documents.map(({ name, level, waiting }) => [name, level, waiting]);
+  assert.deepEqual(at(await answering.trien.signDocuments(call)), [["a.pdf", "B-LT", undefined], ["b.pdf", "B-LT", undefined]]);
+  assert.deepEqual(stages.filter((stage) => stage.startsWith("stamping")), ["stamping 0/2", "stamping 1/2"]);
+  assert.deepEqual(at(await answering.trien.signDocuments({ ...call, level: "B-B" })), [["a.pdf", undefined, undefined], ["b.pdf", undefined, undefined]]);
+
+  let asked = 0;
+  const { mock, trien } = await connected(context, { authorities: "silent", decide: () => ((asked += 1), "approve") });
+  const raised = [];
+  const keyed = { ...call, idempotencyKey: "0123456789abcdef" };
+  const first = await trien.signDocuments({ ...keyed, onRaised: (one) => raised.push(one) });
+  assert.deepEqual(at(first), [["a.pdf", "B-B", true], ["b.pdf", "B-B", true]]);
+  assert.deepEqual(raised, []);
+  await mock.raise();
+  while (raised.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(raised.map(({ name, level, error }) => [name, level, error]), [["a.pdf", "B-LT", undefined], ["b.pdf", "B-LT", undefined]]);
+  assert.ok(raised.every(({ bytes }, index) => bytes.length > first.documents[index].bytes.length));
+  // A page that was gone meanwhile has the same by its key.
+  mock.lose();
+  const again = await trien.signDocuments(keyed);
+  assert.deepEqual([at(again), asked], [[["a.pdf", "B-LT", undefined], ["b.pdf", "B-LT", undefined]], 1]);
+  assert.deepEqual(again.documents.map(({ bytes }) => bytes.length), raised.map(({ bytes }) => bytes.length));
+  assert.equal((await trien.signDocuments(call)).documents[0].level, "B-LT", "from now on they answer");
+});
+
 test("a connection that is lost again and again is made anew, and each request is served once", async (context) => {
   const lost = [];
   const { mock, trien } = await connected(context, {

@@ -117,10 +117,11 @@ export const CASES = [
         ["verify_documents", { documents: many }], ["sign_documents", signing({ ...named("abc"), size: 4 })],
         ["sign_documents", signing({ ...named("new"), size: 0 })], ["sign_documents", signing({ ...named("new"), size: 1e9 })],
         ["sign_documents", signing(named("new"), { ...named("new"), size: 4 })],
+        ["sign_documents", { ...signing(named("abc")), format: "xmldsig", level: "B-T" }],
       ]);
     },
     expected: [
-      "bad_request", "too_large", "too_large", "bad_request", "bad_request", "too_large", "batch_mismatch", "bad_request", "too_large", "bad_request",
+      "bad_request", "too_large", "too_large", "bad_request", "bad_request", "too_large", "batch_mismatch", "bad_request", "too_large", "bad_request", "bad_request",
     ],
   },
   {

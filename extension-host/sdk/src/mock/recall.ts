@@ -45,7 +45,7 @@ export class Commitment {
 /** A reply, and the documents that it speaks of. */
 export interface Answer {
   result: object;
-  documents: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  documents: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
 interface Known {

@@ -4,6 +4,7 @@ import { fromBase64 } from "../encoding.ts";
 import type {
   Authenticate, Certificates, DocumentRef, ErrorCode, HashAlgorithm, SignDigest, SignDigests, SignDocuments, VerifyDocuments,
 } from "../protocol.ts";
+import { isReachable } from "./authorities.ts";
 import { MAX_DOCUMENT } from "./documents.ts";
 
 /** Requests that need a permission, by method. */
@@ -61,6 +62,7 @@ export function faultOf({ method, params }: Job, known: ReadonlySet<string>, tax
       return faultOfDigests(params) ?? (isUnknown(params.certificate) ? "certificate_not_found" : undefined);
     case "sign_documents":
       if (params.content !== undefined && (params.format !== "cades_parallel" || params.documents.length !== 1)) return "bad_request";
+      if (params.level !== undefined && !isReachable(params.level, params.format)) return "bad_request";
       return faultOfDocuments(params.documents)
         ?? (params.documents.some(({ name }) => isLong(name)) ? "too_large" : undefined)
         ?? (isUnknown(params.certificate) ? "certificate_not_found" : undefined);

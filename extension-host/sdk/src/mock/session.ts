@@ -7,6 +7,8 @@ import type {
   HelloReply, Receipt, SignDigests, SignDocuments, SignedDigest, SignedDocuments, Stage, Upload, VerifiedDocuments, VerifyDocuments,
 } from "../protocol.ts";
 import { PROTOCOL_VERSION } from "../protocol.ts";
+import type { Authorities, Waiting } from "./authorities.ts";
+import { stamped } from "./authorities.ts";
 import { MAX_CHUNK, MAX_DOCUMENT, MockDocuments } from "./documents.ts";
 import type { Manifest } from "./documents.ts";
 import type { Answer, Recall } from "./recall.ts";
@@ -18,7 +20,7 @@ import { faultOf, faultOfManifest, jobOf, needs } from "./rules.ts";
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const MARKER = utf8("\n% signed by the mock of Trien: worth nothing\n");
 const SCOPES = ["certificates", "sign_in", "sign", "batch", "verify", "blind_digest"];
-const CAPABILITIES = ["authenticate", "content", "hash", "idempotency", "manifest"];
+const CAPABILITIES = ["authenticate", "content", "hash", "idempotency", "level", "manifest"];
 const ALGORITHM = { cryptoAlgorithm: "RSA", hashFunction: "SHA-256", paddingScheme: "PKCS1.5" };
 
 const CERTIFICATE: Certificate = {
@@ -35,6 +37,7 @@ interface Request {
 export class MockSession {
   readonly #options: MockOptions;
   readonly #recall: Recall;
+  readonly #authorities: Authorities;
   readonly #say: (message: object) => void;
   readonly #documents = new MockDocuments();
   readonly #open = new Map<number, Commitment>();
@@ -44,9 +47,10 @@ export class MockSession {
   #capabilities: string[] | undefined;
   #isOver = false;
 
-  constructor(options: MockOptions, recall: Recall, say: (message: object) => void) {
+  constructor(options: MockOptions, recall: Recall, authorities: Authorities, say: (message: object) => void) {
     this.#options = options;
     this.#recall = recall;
+    this.#authorities = authorities;
     this.#say = say;
   }
 
@@ -236,21 +240,35 @@ export class MockSession {
     const { documents } = params;
     const asked: MockQuestion = { method: "sign_documents", params: { ...params } };
     const errors = this.#batch(request, asked, documents.length, params.on_error === "stop");
-    const made = new Map<string, Uint8Array<ArrayBuffer>>();
+    const made: Answer["documents"] = new Map();
     const signed: SignedDocuments["documents"] = [];
+    const level = params.level === "B-B" ? undefined : params.level;
     for (const [index, { name, sha256: digest }] of documents.entries()) {
+      if (level !== undefined) this.#tell(request, "stamping", index, documents.length);
       const [error, held] = [errors[index], this.#documents.get(digest)];
       if (error !== undefined || held === undefined) {
         signed.push({ status: "failed", name, error: error ?? errorObject("document_missing") });
         continue;
       }
-      const bytes = new Uint8Array(held.length + MARKER.length);
+      let bytes = new Uint8Array(held.length + MARKER.length);
       bytes.set(held);
       bytes.set(MARKER, held.length);
-      const result = await sha256(bytes);
-      this.#documents.publish(result, bytes);
-      made.set(result, bytes);
-      signed.push({ status: "signed", name, sha256: result, size: bytes.length });
+      const waits = level !== undefined && this.#authorities.areSilent;
+      if (level !== undefined && !waits) bytes = stamped(bytes);
+      const reached = level === undefined ? {} : waits ? { level: "B-B" as const, waiting: true } : { level };
+      const item = { status: "signed" as const, name, sha256: await sha256(bytes), size: bytes.length, ...reached };
+      const keep = (name: string, bytes: Uint8Array<ArrayBuffer>) => {
+        this.#documents.publish(name, bytes);
+        made.set(name, bytes);
+      };
+      keep(item.sha256, bytes);
+      signed.push(item);
+      if (!waits) continue;
+      const tell: Waiting["tell"] = (raised, bytes) => {
+        keep(raised.sha256, bytes);
+        this.#reply({ jsonrpc: "2.0", method: "raised", params: { request: request.id, ...raised } });
+      };
+      this.#authorities.wait({ item, bytes, level, tell });
     }
     const results = signed.map((one) => (one.status === "signed" ? one.sha256 : ""));
     this.#shown.add(this.#certificate.sha256);
