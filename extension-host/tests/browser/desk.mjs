@@ -109,14 +109,14 @@ export class Desk {
     return Number(count);
   }
 
-  /** What xdotool prints; nothing if it finds nothing. */
+  /** What xdotool prints; nothing if it finds nothing. A search that broke off because a window went meanwhile found nothing yet. */
   #xdotool(...words) {
     try {
       const env = { ...process.env, DISPLAY: this.display };
-      return execFileSync("xdotool", words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+      return execFileSync("xdotool", words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
     } catch (error) {
       if (error.code === "ENOENT") throw error;
-      return "";
+      return words[0] === "search" && /X Error/.test(error.stderr) ? this.#xdotool(...words) : "";
     }
   }
 
