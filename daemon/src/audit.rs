@@ -304,6 +304,8 @@ impl Intent {
     /// # Errors
     /// [`AuditError`].
     pub fn conclude(mut self, action: &Action) -> Result<Place, AuditError> {
+        // Nor is there another end where this one cannot be written: an approval without one says that nobody knows, a
+        // withdrawal would deny what the person may have been told.
         self.open = false;
         let began = Instant::now();
         let place = self.audit.append(&self.subject, action)?;

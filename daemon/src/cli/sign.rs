@@ -357,6 +357,7 @@ async fn sign(
         report,
         commitment: Arc::default(),
         needed: None,
+        halt: None,
     };
     match jobs::run(context, caller, Job::SignDocuments(call)).await {
         Ok(Reply::Documents(signed)) => Ok(signed),

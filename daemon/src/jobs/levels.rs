@@ -15,6 +15,7 @@ use super::error::Argument;
 use super::{Afterwards, Caller, Context, Holdings, JobError, Memory, Raised, Recall};
 use crate::network::Network;
 use crate::policy::Origin;
+use crate::transport::Halt;
 use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
 
@@ -35,6 +36,8 @@ pub(super) struct Levels {
     trusted: Arc<Kept>,
     cache: Cache,
     remembered: Option<Remembered>,
+    /// When it comes no authority is waited for any longer: what was signed goes on the record as far as it has come.
+    halt: Option<Halt>,
 }
 
 /// What one step made, and the level that is found in it.
@@ -89,10 +92,19 @@ impl Levels {
             trusted: Arc::clone(&context.trusted),
             cache: context.revocation.clone(),
             remembered: Remembered::of(context, caller, call),
+            halt: caller.halt.clone(),
         }))
     }
 
-    /// Raises one document as far as it can be raised now. `source` is what it is about.
+    /// Returns when the daemon ends; never where there is none.
+    async fn halted(&self) {
+        match &self.halt {
+            Some(halt) => halt.come().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Raises one document as far as it can be raised now, and before the daemon ends. `source` is what it is about.
     pub(super) async fn raise(&self, holdings: &Arc<Holdings>, signed: &Sealed, source: &Sealed) -> Reached {
         self.raise_from(holdings, signed, source, Level::BB).await
     }
@@ -145,14 +157,25 @@ impl Levels {
         let (signed, source) = (signed.clone(), source.clone());
         let runtime = tokio::runtime::Handle::current();
         // Documents are hashed and read between what the network says.
-        let work = move || runtime.block_on(own.step_here(&holdings, &signed, &source, level));
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or_else(|error| Err(Failure::Internal(error.to_string())))
+        let work = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = own.halted() => Err(Failure::Halt),
+                    made = own.step_here(&holdings, &signed, &source, level) => made,
+                }
+            })
+        };
+        tokio::select! {
+            biased;
+            // Who reads a large document does not look up.
+            () = self.halted() => Err(Failure::Halt),
+            made = tokio::task::spawn_blocking(work) => made.unwrap_or_else(|error| Err(Failure::Internal(error.to_string()))),
+        }
     }
 
     async fn step_here(
-        self,
+        &self,
         holdings: &Holdings,
         signed: &Sealed,
         source: &Sealed,
@@ -219,33 +242,47 @@ impl Levels {
         self,
         connection: Weak<Holdings>,
         tell: Option<Afterwards>,
-        mut reached: Reached,
+        reached: Reached,
         source: Sealed,
     ) {
         let work = async move {
-            let from = reached.document.sha256().to_owned();
-            let longest = self.network.rules().retry;
-            let mut pause = FIRST_PAUSE.min(longest);
-            for _ in 0..MAX_TRIES {
-                tokio::time::sleep(pause).await;
-                pause = (2 * pause).min(longest);
-                let remembered = || self.remembered.as_ref()?.holdings(&from);
-                let Some(holdings) = connection.upgrade().or_else(remembered) else {
-                    return;
-                };
-                reached = self
-                    .raise_from(&holdings, &reached.document, &source, reached.level)
-                    .await;
-                if reached.level == self.level {
-                    self.hand_over(&from, &reached, &connection, tell);
-                    return;
-                }
-                if !reached.waiting {
-                    return;
-                }
+            tokio::select! {
+                biased;
+                () = self.halted() => {}
+                () = self.try_on(connection, tell, reached, source) => {}
             }
         };
         drop(tokio::spawn(work));
+    }
+
+    async fn try_on(
+        &self,
+        connection: Weak<Holdings>,
+        tell: Option<Afterwards>,
+        mut reached: Reached,
+        source: Sealed,
+    ) {
+        let from = reached.document.sha256().to_owned();
+        let longest = self.network.rules().retry;
+        let mut pause = FIRST_PAUSE.min(longest);
+        for _ in 0..MAX_TRIES {
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(longest);
+            let remembered = || self.remembered.as_ref()?.holdings(&from);
+            let Some(holdings) = connection.upgrade().or_else(remembered) else {
+                return;
+            };
+            reached = self
+                .raise_from(&holdings, &reached.document, &source, reached.level)
+                .await;
+            if reached.level == self.level {
+                self.hand_over(&from, &reached, &connection, tell);
+                return;
+            }
+            if !reached.waiting {
+                return;
+            }
+        }
     }
 
     fn hand_over(
@@ -318,6 +355,8 @@ const fn highest(format: SignatureFormat) -> Level {
 enum Failure {
     #[error(transparent)]
     Raise(#[from] RaiseError),
+    #[error("the daemon ends")]
+    Halt,
     #[error("{0}")]
     Internal(String),
 }
@@ -325,7 +364,11 @@ enum Failure {
 impl Failure {
     /// Whether the same may succeed later.
     const fn may_pass(&self) -> bool {
-        matches!(self, Self::Raise(error) if error.may_pass())
+        match self {
+            Self::Raise(error) => error.may_pass(),
+            Self::Halt => true,
+            Self::Internal(_) => false,
+        }
     }
 }
 

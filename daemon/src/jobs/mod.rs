@@ -75,9 +75,9 @@ use crate::network::Network;
 use crate::policy::{GrantBook, Needed, Origin, Scope, Scoped, judge};
 use crate::timing;
 use crate::tokens::TokenSource;
-use crate::transport::Channel;
 use crate::transport::rate::Rates;
 use crate::transport::seats::Seats;
+use crate::transport::{Channel, Halt};
 use crate::trust::evidence::EvidenceStore;
 use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
@@ -198,6 +198,9 @@ pub struct Caller {
     pub commitment: Arc<Commitment>,
     /// What he must be allowed as long as it is at work; none for who needs no permission.
     pub needed: Option<Needed>,
+    /// Held until the job is done, which may be after its connection: the daemon that ends waits for it. None where no
+    /// daemon does.
+    pub halt: Option<Halt>,
 }
 
 impl Caller {

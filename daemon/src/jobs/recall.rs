@@ -445,6 +445,7 @@ mod tests {
             report: Box::new(Silent),
             commitment: Arc::default(),
             needed: None,
+            halt: None,
         };
         let key = |name: &str, number: usize| -> IdempotencyKey {
             serde_json::from_value(json!(format!("0123456789-{name}-{number}"))).unwrap()

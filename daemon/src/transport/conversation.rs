@@ -142,7 +142,7 @@ where
     let mut reading = reading.fuse();
     let (outbox, frames) = mpsc::channel(OUTBOX);
     let mut writer = tokio::spawn(write(writing, frames));
-    let mut session = Session::new(party.clone(), Arc::clone(&context), outbox.clone());
+    let mut session = Session::new(party.clone(), Arc::clone(&context), outbox.clone(), halt.clone());
     let ending = tokio::select! {
         ending = listen(&mut reading, &mut session, &party, &context) => ending,
         _ = &mut writer => Ending::Gone,

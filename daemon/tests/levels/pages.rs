@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::formats::algorithm_of;
 use crate::support::daemon::{Daemon, Page, record, wait_for};
 use crate::support::office::{Office, RELEASE, Server};
-use crate::support::{repository, succeed};
+use crate::support::{read_json, repository, succeed};
 use crate::{judged, keep, level_alone, openssl_verifies, portal, without_authority};
 use serde_json::{Value, json};
 
@@ -215,6 +215,35 @@ fn what_the_person_was_told_is_signed_stays_signed_whoever_leaves_the_authority_
     std::fs::write(office.desk.path("receipt.json"), receipt).unwrap();
     let mut verify = office.desk.trien(["audit", "verify", "--receipt"]);
     succeed(verify.arg(office.desk.path("receipt.json")));
+}
+
+#[test]
+fn what_the_person_was_told_is_signed_is_on_the_record_when_the_daemon_ends_while_an_authority_is_asked() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    // Several: what is written at the very end is a matter of moments.
+    for round in 1..=4 {
+        let (mut daemon, _greeted) = portal(&office, &server.url("held"));
+        let more = match round % 2 {
+            0 => json!({}),
+            _ => json!({ "idempotency_key": format!("0123456789abcdef-{round}") }),
+        };
+        let (asking, ..) = at_the_authority(&daemon, &more);
+        kill_process(
+            Pid::from_raw(i32::try_from(daemon.pid()).unwrap()).unwrap(),
+            Signal::TERM,
+        )
+        .unwrap();
+        assert!(daemon.wait().success(), "{}", daemon.log());
+        drop(asking);
+        let told = record(&office.desk, 0);
+        let times = |action: &str| -> usize { told.iter().filter(|one| one.as_str() == action).count() };
+        let ends = ["approved", "signed", "withdrawn"].map(times);
+        assert_eq!(ends, [round, round, 0], "{told:?}");
+    }
+    let checked = read_json(&succeed(&mut office.desk.trien(["audit", "verify", "--json"])));
+    assert_eq!(checked["torn_bytes"], 0, "{checked}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
 use trien_protocol::{CAPABILITIES, MANIFEST, PROTOCOL_VERSION};
 
 use super::permission::withdrawn;
-use super::{DocumentBytes, Frame, Message, Party};
+use super::{DocumentBytes, Frame, Halt, Message, Party};
 use crate::consent::Expectation;
 use crate::jobs::documents::DocumentError;
 use crate::jobs::{self, Afterwards, Caller, Commitment, Context, Holdings, Job, JobError, Manifest, Report};
@@ -45,6 +45,8 @@ pub(super) struct Session {
     context: Arc<Context>,
     holdings: Arc<Holdings>,
     outbox: mpsc::Sender<Frame>,
+    /// For its requests: one that is committed outlives the connection, and the daemon waits for its end.
+    halt: Halt,
     greeted: bool,
     /// What both ends have, from `hello` on.
     capabilities: Vec<&'static str>,
@@ -88,13 +90,14 @@ impl Running {
 }
 
 impl Session {
-    pub(super) fn new(party: Party, context: Arc<Context>, outbox: mpsc::Sender<Frame>) -> Self {
+    pub(super) fn new(party: Party, context: Arc<Context>, outbox: mpsc::Sender<Frame>, halt: Halt) -> Self {
         let origin = party.channel.origin();
         Self {
             holdings: Arc::new(Holdings::of_a_page(&context.memory, origin)),
             party,
             context,
             outbox,
+            halt,
             greeted: false,
             capabilities: Vec::new(),
             expectation: Expectation::none(),
@@ -380,6 +383,7 @@ impl Session {
             }),
             commitment: Arc::clone(&commitment),
             needed: needed.clone(),
+            halt: Some(self.halt.clone()),
         };
         let (waiting, decision) = (manifest.clone(), Arc::clone(&commitment));
         let task = self.running.spawn(async move {
