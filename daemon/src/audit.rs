@@ -85,6 +85,12 @@ impl Audit {
         }
     }
 
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Appends an entry and waits until the disk has it. Several processes may write; they wait for each other.
     ///
     /// # Errors

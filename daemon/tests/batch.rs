@@ -82,6 +82,48 @@ fn five_hundred_digests_take_one_question_and_give_a_receipt_that_the_record_bea
 }
 
 #[test]
+fn a_receipt_is_borne_out_by_the_record_that_was_moved_away() {
+    let desk = desk();
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = Page::connected(&daemon);
+    let call = json!({ "certificate": certificate(&mut page), "hash": "SHA-256", "digests": digests(2) });
+    let old = page.call("sign_digests", &call)["result"]["receipt"].clone();
+    let moved = desk.path("sổ cũ.jsonl");
+    std::fs::rename(desk.home().join("data/audit.jsonl"), &moved).unwrap();
+    // Another one begins where it was.
+    let new = page.call("sign_digests", &call)["result"]["receipt"].clone();
+    let in_the_old_one = |receipt: &Value| {
+        let mut command = verify_receipt(&desk, receipt);
+        command.arg("--record").arg(&moved);
+        command
+    };
+    fail(&mut verify_receipt(&desk, &old), 1);
+    succeed(&mut in_the_old_one(&old));
+    fail(&mut in_the_old_one(&new), 1);
+    succeed(&mut verify_receipt(&desk, &new));
+
+    let alone = |file: &std::path::Path| {
+        let mut command = desk.trien(["audit", "verify", "--record"]);
+        command.arg(file);
+        command
+    };
+    let said = succeed(&mut alone(&moved));
+    assert!(said.contains("intact: 6 entries"), "{said}");
+    // What is named is there and can be read.
+    for (other, why) in [
+        ("nowhere.jsonl", "nowhere.jsonl"),
+        ("home", "/home\" cannot be read"),
+    ] {
+        let said = fail(&mut alone(&desk.path(other)), 3);
+        assert!(said.contains(why), "{said}");
+    }
+    let text = std::fs::read_to_string(&moved).unwrap();
+    std::fs::write(&moved, text.replacen("sign_digests", "sign_digest", 1)).unwrap();
+    fail(&mut alone(&moved), 1);
+    fail(&mut in_the_old_one(&old), 1);
+}
+
+#[test]
 fn a_manifest_hash_can_be_computed_by_the_page() {
     let desk = desk();
     let daemon = Daemon::start(&desk, APPROVE);

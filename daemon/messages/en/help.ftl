@@ -165,6 +165,7 @@ help-audit-show = Show the record
 help-audit-show-last = Only the last so many entries
 help-audit-verify = Check that nobody has changed the record
 help-audit-verify-receipt = Also check this receipt, which a page got beside its signatures (JSON)
+help-audit-verify-record = Check this file in place of the present record: one that was moved away
 
 help-augment = Raise the level of a signature: a time-stamp (t), what proves the certificates (lt), a time-stamp over all that (lta)
 help-augment-input = The signed file; "-" is standard input

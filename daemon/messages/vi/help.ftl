@@ -165,6 +165,7 @@ help-audit-show = Xem sổ ghi nhận việc ký
 help-audit-show-last = Chỉ xem từng này mục cuối cùng
 help-audit-verify = Kiểm tra rằng không ai sửa sổ ghi nhận việc ký
 help-audit-verify-receipt = Kiểm tra cả biên nhận này, thứ trang web nhận được cùng với chữ ký (JSON)
+help-audit-verify-record = Kiểm tra tệp này thay cho sổ hiện tại: sổ đã được chuyển đi nơi khác
 
 help-augment = Nâng mức chữ ký: dấu thời gian (t), dữ liệu chứng minh chứng thư (lt), dấu thời gian lên tất cả (lta)
 help-augment-input = Tệp đã ký; "-" là đầu vào chuẩn

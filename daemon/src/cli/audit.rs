@@ -26,6 +26,9 @@ pub enum AuditCommand {
         /// What a page got beside its signatures.
         #[arg(long, value_name = "FILE")]
         receipt: Option<PathBuf>,
+        /// In place of the one that is carried on: a record that was moved away.
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
 }
 
@@ -34,12 +37,29 @@ pub enum AuditCommand {
 /// # Errors
 /// No if the record was changed; failure if it cannot be read.
 pub fn run(command: &AuditCommand, shell: &Shell) -> Result<(), CliError> {
-    let audit = Audit::new(shell.places.audit_file());
     match command {
-        AuditCommand::Show { last } => show(&audit, last.unwrap_or(usize::MAX), shell),
-        AuditCommand::Verify { receipt: None } => verify(&audit, shell),
-        AuditCommand::Verify { receipt: Some(file) } => verify_receipt(&audit, file, shell),
+        AuditCommand::Show { last } => {
+            let audit = Audit::new(shell.places.audit_file());
+            show(&audit, last.unwrap_or(usize::MAX), shell)
+        }
+        AuditCommand::Verify { receipt, record } => {
+            let audit = Audit::new(match record {
+                Some(file) => named(file)?,
+                None => shell.places.audit_file(),
+            });
+            match receipt {
+                None => verify(&audit, shell),
+                Some(file) => verify_receipt(&audit, file, shell),
+            }
+        }
     }
+}
+
+/// A record that is there: one that is carried on is empty before its first entry, one that was named is not.
+fn named(file: &Path) -> Result<PathBuf, CliError> {
+    let there = std::fs::metadata(file);
+    there.map_err(|error| CliError::file("cli-unreadable", file, &error))?;
+    Ok(file.to_owned())
 }
 
 fn show(audit: &Audit, last: usize, shell: &Shell) -> Result<(), CliError> {
@@ -57,7 +77,9 @@ fn show(audit: &Audit, last: usize, shell: &Shell) -> Result<(), CliError> {
         }
         entries.iter().map(|entry| line(entry, shell) + "\n").collect()
     });
-    outcome.map(|_| ()).map_err(|broken| trouble(&broken, shell))
+    outcome
+        .map(|_| ())
+        .map_err(|broken| trouble(audit, &broken, shell))
 }
 
 fn verify(audit: &Audit, shell: &Shell) -> Result<(), CliError> {
@@ -83,7 +105,7 @@ fn verify(audit: &Audit, shell: &Shell) -> Result<(), CliError> {
             });
             Err(CliError::answered(Exit::No))
         }
-        Err(broken) => Err(trouble(&broken, shell)),
+        Err(broken) => Err(trouble(audit, &broken, shell)),
     }
 }
 
@@ -126,7 +148,7 @@ fn verify_receipt(audit: &Audit, file: &Path, shell: &Shell) -> Result<(), CliEr
             });
             Ok(())
         }
-        Err(Mismatch::Record(broken)) => Err(trouble(&broken, shell)),
+        Err(Mismatch::Record(broken)) => Err(trouble(audit, &broken, shell)),
         Err(mismatch) => {
             shell.answer(
                 &json!({ "intact": true, "receipt": false, "reason": mismatch.to_string() }),
@@ -142,13 +164,13 @@ fn verify_receipt(audit: &Audit, file: &Path, shell: &Shell) -> Result<(), CliEr
     }
 }
 
-fn trouble(broken: &Broken, shell: &Shell) -> CliError {
+fn trouble(audit: &Audit, broken: &Broken, shell: &Shell) -> CliError {
     match broken {
         Broken::At { seq } => {
             super::shell::complain(&broken_text(*seq, shell));
             CliError::answered(Exit::No)
         }
-        Broken::Io(error) => CliError::file("audit-unreadable", &shell.places.audit_file(), error),
+        Broken::Io(error) => CliError::file("audit-unreadable", audit.path(), error),
     }
 }
 
