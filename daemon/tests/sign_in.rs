@@ -9,6 +9,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256, Sha384};
 use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, code, record};
 use support::office::{Server, free_port, responder};
 use support::{Desk, fail, repository, succeed};
@@ -43,8 +44,13 @@ fn check(desk: &Desk, options: &[&str], token: &Value, origin: &str, nonce: &str
 
 #[test]
 fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
-    for (algorithm, jose) in [("rsa:2048", "RS256"), ("ec:p256", "ES256"), ("ec:p384", "ES384")] {
-        let (desk, _responder) = answered_for(algorithm, "citizen");
+    for (imitated, algorithm, jose) in [
+        (None, "rsa:2048", "RS256"),
+        (Some("pss-only"), "rsa:2048", "PS256"),
+        (None, "ec:p256", "ES256"),
+        (None, "ec:p384", "ES384"),
+    ] {
+        let (desk, _responder) = answered_for(imitated, algorithm, "citizen");
         allow(&desk, PORTAL, &["sign_in"]);
         let daemon = Daemon::start(&desk, APPROVE);
         for mut page in [Page::over_websocket(&daemon), Page::over_socket(&daemon)] {
@@ -66,10 +72,72 @@ fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
     }
 }
 
-/// A desk with a key whose certificate names a responder, which answers.
-fn answered_for(algorithm: &str, profile: &str) -> (Desk, Server) {
+/// The usual signature of a key over a digest, as Web eID's `sign` has it: the page gets the one that it was told of, and
+/// another implementation of the cryptography finds it good.
+#[test]
+fn a_portal_that_has_a_digest_signed_gets_the_signature_that_it_was_told_of() {
+    let content = "Đơn đề nghị";
+    let [sha256, sha384] = [
+        STANDARD.encode(Sha256::digest(content)),
+        STANDARD.encode(Sha384::digest(content)),
+    ];
+    for (imitated, algorithm, (jose, crypto, padding), (hash, digest)) in [
+        (None, "ec:p384", ("ES384", "ECC", "NONE"), ("SHA-384", &sha384)),
+        (
+            Some("pss-only"),
+            "rsa:2048",
+            ("PS256", "RSA", "PSS"),
+            ("SHA-256", &sha256),
+        ),
+    ] {
+        let (desk, _responder) = answered_for(imitated, algorithm, "citizen");
+        allow(&desk, PORTAL, &["certificates", "blind_digest"]);
+        let daemon = Daemon::start(&desk, APPROVE);
+        let mut page = Page::over_socket(&daemon);
+        page.hello();
+        let certificate = page.call("certificates", &json!({}))["result"].clone();
+        let usual = json!({ "cryptoAlgorithm": crypto, "hashFunction": hash, "paddingScheme": padding });
+        assert_eq!(certificate["supported_algorithms"][0], usual, "{certificate}");
+        let call = json!({ "certificate": certificate["sha256"], "hash": hash, "digest": digest });
+        let signed = page.call("sign_digest", &call)["result"].clone();
+        assert_eq!(
+            (&signed["algorithm"], &signed["signature_algorithm"]),
+            (&json!(jose), &usual),
+            "{signed}"
+        );
+        let script = "import base64, sys
+from web_eid import certificate, verify
+leaf, algorithm, signature, content = sys.argv[1:]
+verify(certificate(leaf).public_key(), algorithm, base64.b64decode(signature), content.encode())
+";
+        let verify = |content: &str| {
+            let mut python = Command::new(repository().join("target/judges/bin/python"));
+            python
+                .env("PYTHONPATH", repository().join("daemon/tests/judges"))
+                .args(["-B", "-c", script]);
+            for word in [
+                &certificate["certificate"],
+                &json!(jose),
+                &signed["raw_signature"],
+            ] {
+                python.arg(word.as_str().unwrap());
+            }
+            python.arg(content);
+            python
+        };
+        succeed(&mut verify(content));
+        fail(&mut verify("Đơn khác"), 1);
+    }
+}
+
+/// A desk with a key whose certificate names a responder, which answers; on a token that imitates none, or one of the field.
+fn answered_for(imitated: Option<&str>, algorithm: &str, profile: &str) -> (Desk, Server) {
     let port = free_port();
-    let desk = Desk::with_keys_published_at(&format!("127.0.0.1:{port}"), &[("k", algorithm, profile)]);
+    let (host, keys) = (format!("127.0.0.1:{port}"), [("k", algorithm, profile)]);
+    let desk = match imitated {
+        Some(imitated) => Desk::with_keys_of_the_field_published_at(&host, imitated, &keys),
+        None => Desk::with_keys_published_at(&host, &keys),
+    };
     responder(&desk);
     let server = Server::start(desk.pki(), port);
     (desk, server)
@@ -77,7 +145,7 @@ fn answered_for(algorithm: &str, profile: &str) -> (Desk, Server) {
 
 #[test]
 fn a_portal_that_asks_the_responder_refuses_who_is_revoked_and_whom_nobody_answers_for() {
-    let (desk, server) = answered_for("ec:p256", "revoked");
+    let (desk, server) = answered_for(None, "ec:p256", "revoked");
     allow(&desk, PORTAL, &["sign_in"]);
     let daemon = Daemon::start(&desk, APPROVE);
     let mut page = Page::connected(&daemon);

@@ -60,16 +60,17 @@ impl Desk {
 
     /// With a token on it as well.
     pub fn with_token() -> Self {
-        Self::new().given_a_token()
+        Self::new().given_a_token(&[])
     }
 
-    fn given_a_token(self) -> Self {
+    fn given_a_token(self, more: &[&str]) -> Self {
         module::software_token();
         let desk = self;
         let pin = desk.pin_file();
         let so_pin = ["--so-pin-file".as_ref(), pin.as_os_str()];
         succeed(
             desk.trien(["token", "init", "--label", TOKEN])
+                .args(more)
                 .args(desk.pin())
                 .args(so_pin),
         );
@@ -83,9 +84,23 @@ impl Desk {
 
     /// The same, where the authorities' certificates say that lists and answers are to be had at this host and port.
     pub fn with_keys_published_at(host: &str, keys: &[(&str, &str, &str)]) -> Self {
+        Self::published_at(host).given_a_token(&[]).given_keys(keys)
+    }
+
+    /// The same, where the token imitates one of the field (`trien token init --profile`).
+    pub fn with_keys_of_the_field_published_at(
+        host: &str,
+        imitated: &str,
+        keys: &[(&str, &str, &str)],
+    ) -> Self {
+        let desk = Self::published_at(host).given_a_token(&["--profile", imitated]);
+        desk.given_keys(keys)
+    }
+
+    fn published_at(host: &str) -> Self {
         let mut desk = Self::bare();
         desk.published_at = Some(host.to_owned());
-        desk.furnished().given_a_token().given_keys(keys)
+        desk.furnished()
     }
 
     fn given_keys(self, keys: &[(&str, &str, &str)]) -> Self {
