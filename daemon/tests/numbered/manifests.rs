@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::daemon::{ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, code, record, wait_for};
+use crate::support::daemon::{
+    ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, code, dossier, record, wait_for,
+};
 use crate::support::{Desk, succeed};
 use crate::{HANG, portal, with_key};
 
@@ -293,6 +295,63 @@ fn n049_n050_whatever_deviates_from_a_manifest_that_waits_ends_it_and_nobody_is_
         assert_eq!(code(&page.reply(left)), "not_allowed");
         allow(&desk, PORTAL, &ALL);
     }
+}
+
+#[test]
+fn n028_a_permission_that_is_taken_back_between_two_pieces_ends_the_request_and_gives_its_room_back() {
+    let (desk, daemon) = with_key("citizen", APPROVE);
+    let before = record(&desk, 1);
+    for road in [Page::over_websocket, Page::over_socket] {
+        let mut page = road(&daemon);
+        page.hello();
+        let content = vec![7; 700_000];
+        let mut documents = vec![announced("đơn.bin", &content)];
+        // With it these are as much as a connection can hold: nothing of them is ever sent.
+        documents.extend((0..10).map(|n| {
+            let mut large = announced(&n.to_string(), &[n]);
+            large["size"] = json!(200 << 20);
+            large
+        }));
+        let signing = json!({ "documents": documents, "format": "cades_detached" });
+        let piece = |offset: usize, data: &[u8]| json!({ "sha256": documents[0]["sha256"], "size": 700_000, "offset": offset, "data": STANDARD.encode(data) });
+        let checked = dossier();
+        let verifying = json!({ "documents": [announced("x.pdf", &checked)] });
+
+        let asked = page.ask("sign_documents", &signing);
+        until(&mut page, "collecting");
+        let other = page.ask("verify_documents", &verifying);
+        let first = page.ask("upload", &piece(0, &content[..400_000]));
+        let mut replies = std::collections::BTreeMap::new();
+        let mut reply = |page: &mut Page, id: u64| loop {
+            if let Some(reply) = replies.remove(&id) {
+                break reply;
+            }
+            let (message, _): (Value, _) = page.receive().unwrap();
+            if let Some(id) = message["id"].as_u64() {
+                replies.insert(id, message);
+            }
+        };
+        assert_eq!(reply(&mut page, first)["result"]["received"], 400_000);
+        succeed(&mut desk.trien(["origin", "revoke", PORTAL, "--scope", "sign"]));
+        assert_eq!(code(&reply(&mut page, asked)), "not_allowed");
+        let second = page.ask("upload", &piece(400_000, &content[400_000..]));
+        assert_eq!(code(&reply(&mut page, second)), "upload_mismatch");
+
+        // What needs another permission goes on; and all the room is there that was taken.
+        let (sha256, size) = (&verifying["documents"][0]["sha256"], checked.len());
+        let whole = json!({ "sha256": sha256, "size": size, "offset": 0, "data": STANDARD.encode(&checked) });
+        let sent = page.ask("upload", &whole);
+        assert_eq!(reply(&mut page, sent)["result"]["sealed"], true);
+        let verified = reply(&mut page, other);
+        assert!(verified["result"]["documents"].is_array(), "{verified}");
+        allow(&desk, PORTAL, &ALL);
+        let again = page.ask("sign_documents", &signing);
+        until(&mut page, "collecting");
+        let cancelled = page.call("cancel", &json!({ "request": again }));
+        assert_eq!(cancelled["result"]["cancelled"], true, "{cancelled}");
+        assert_eq!(code(&page.reply(again)), "cancelled");
+    }
+    assert_eq!(record(&desk, 1), before, "nobody was asked");
 }
 
 /// The same for documents that were never sent.

@@ -187,6 +187,33 @@ test("what the daemon does not take is told in its words on the whole; what the 
   assert.equal(methods(conversation).at(-1), "cancel");
 });
 
+test("a permission that is taken back while documents travel is what the page is told, whichever refusal comes first", async (context) => {
+  const { trien, conversation } = await connected(context, collecting());
+  const call = { documents: [{ name: "a", bytes: bytes(9 * PIECE) }], format: "pades" };
+  const waits = conversation.override.sign_documents;
+  for (const requestFirst of [true, false]) {
+    let taken = 0;
+    conversation.override.sign_documents = (request) => {
+      conversation.override.upload = (piece) => {
+        taken += 1;
+        // The first piece is taken; the next one is of a request that has ended, or is about to.
+        if (taken === 1) return piece.answer({ received: PIECE, sealed: false });
+        if (requestFirst) request.refuse("not_allowed");
+        piece.refuse("upload_mismatch");
+        if (!requestFirst) setTimeout(() => request.refuse("not_allowed"), 20);
+      };
+      conversation.reply({ jsonrpc: "2.0", method: "progress", params: { request: request.id, stage: "collecting", done: 0, total: 1 } });
+    };
+    await rejects(trien.signDocuments(call), "not_allowed");
+    await trien.certificates();
+    assert.equal(taken, 2, "nothing is sent any further");
+    delete conversation.override.upload;
+    conversation.documents.clear();
+  }
+  conversation.override.sign_documents = waits;
+  assert.equal((await trien.signDocuments(call)).documents[0].bytes.length, 9 * PIECE + 9);
+});
+
 test("a connection that is lost while documents travel is made anew, and they travel again", async (context) => {
   const { trien, conversation } = await connected(context, collecting(["manifest", "idempotency"]));
   conversation.override.upload = ({ conversation }) => {

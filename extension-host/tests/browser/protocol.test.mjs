@@ -338,6 +338,31 @@ for (const name of BROWSERS) {
         assert.equal(await page.evaluate(() => pending.told), "not_allowed");
         stage.answer("approve");
         assert.equal(await page.evaluate(() => told(trien.signDocuments({ documents: [{ name: "a.txt", bytes: text("a") }], format: "cades_attached" }))), "done");
+        // While a document travels that has more pieces than one: after the first, nobody has been asked.
+        since = stage.record.length;
+        await page.evaluate((road) => {
+          const content = text(road.padEnd(700_000, "x"));
+          class Halting extends Blob {
+            slice(start, ...words) {
+              const piece = super.slice(start, ...words);
+              // For its digest it is read from the beginning alone.
+              if (start === 0) return piece;
+              window.halted = true;
+              return { arrayBuffer: async () => (await new Promise((resolve) => (window.goOn = resolve)), piece.arrayBuffer()) };
+            }
+          }
+          window.halted = false;
+          window.travels = () => [{ name: "đơn.bin", bytes: new Blob([content]) }];
+          window.pending = begin("signDocuments", { documents: [{ name: "đơn.bin", bytes: new Halting([content]) }], format: "cades_attached" });
+        }, road);
+        await page.waitForFunction(() => halted);
+        stage.trien("origin", "revoke", url, "--scope", "sign");
+        assert.equal(await page.evaluate(() => pending.told), "not_allowed");
+        await page.evaluate(() => goOn());
+        assert.deepEqual(actions(since), []);
+        permit(ALL);
+        const again = () => page.evaluate(() => told(trien.signDocuments({ documents: travels(), format: "cades_attached" })));
+        assert.equal(await again(), "done", "the connection is as good as before");
         // All of them.
         await stage.quiet();
         stage.answer("hang");
