@@ -11,8 +11,8 @@ ask-sign-documents = { $count ->
    *[other] Trang web này xin chữ ký của bạn trên { $count } tài liệu
 }
 ask-sign-digest = { $count ->
-    [1] Trang web này xin bạn ký một mã băm
-   *[other] Trang web này xin bạn ký { $count } mã băm
+    [1] Trang web này xin bạn ký một giá trị băm
+   *[other] Trang web này xin bạn ký { $count } giá trị băm
 }
 road-extension = Yêu cầu đến qua tiện ích mở rộng của trình duyệt
 road-websocket = Yêu cầu đến qua kết nối WebSocket trên máy này
@@ -27,10 +27,10 @@ digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Ch
 
 # Tài liệu
 documents = Tài liệu ({ $count })
-documents-hint = Tên do trang web đặt. Nhấn vào một dòng để xem trọn mã băm.
+documents-hint = Tên do trang web đặt. Nhấn vào một dòng để xem trọn giá trị băm.
 documents-search = Tìm theo tên hoặc giá trị băm
 documents-none = { $of ->
-    [digests] Không có mã băm nào khớp.
+    [digests] Không có giá trị băm nào khớp.
    *[documents] Không có tài liệu nào khớp.
 }
 documents-left-out = { $count } trên { $total } tài liệu không thể ký: { $named }
@@ -55,8 +55,8 @@ kind-zip = gói ZIP
 kind-text = văn bản
 kind-other = dữ liệu khác
 digest-heading = { $count ->
-    [1] Mã băm sẽ được ký
-   *[other] Mã băm sẽ được ký ({ $count })
+    [1] Giá trị băm sẽ được ký
+   *[other] Giá trị băm sẽ được ký ({ $count })
 }
 
 # Một trang web chưa được biết đến
@@ -147,7 +147,7 @@ approve-allow = Cho _phép
 approve-sign-in = Đăng _nhập
 refuse = _Từ chối
 refuse-keep = _Dừng lại, giữ { $count } { $of ->
-    [digests] mã băm
+    [digests] giá trị băm
    *[documents] tài liệu
 } đã ký
 close = Đó_ng
@@ -155,13 +155,13 @@ time-left = Tự động từ chối sau { $time }
 working = Đang xử lý…
 working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…
 working-progress = { $of ->
-    [digests] Đã ký { $done } trên { $total } mã băm…
+    [digests] Đã ký { $done } trên { $total } giá trị băm…
    *[documents] Đã ký { $done } trên { $total } tài liệu…
 }
 paused = Thiết bị đã bị rút ra khi mới ký { $done }/{ $total }. Hãy cắm lại để tiếp tục.
 done-sign = Đã ký xong.
 done-partly = { $of ->
-    [digests] Đã ký { $signed } mã băm; { $failed } mã băm không ký được. Trang web đã được báo lý do.
+    [digests] Đã ký { $signed } giá trị băm; { $failed } giá trị băm không ký được. Trang web đã được báo lý do.
    *[documents] Đã ký { $signed } tài liệu; { $failed } tài liệu không ký được. Trang web đã được báo lý do.
 }
 done-share = Đã cho trang web xem chứng thư.

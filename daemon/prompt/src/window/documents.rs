@@ -25,15 +25,44 @@ const MAX_LEFT_OUT: usize = 5;
 struct Row {
     index: usize,
     name: String,
+    /// The name with nothing left out.
+    whole: String,
     size: String,
     short: String,
     full: String,
     /// A line for each.
     warnings: String,
-    /// What a search looks through.
-    sought: String,
+    sought: Sought,
     opens: bool,
     opened: Cell<bool>,
+}
+
+/// What a search looks through.
+struct Sought {
+    /// As it is written, in lower case.
+    written: String,
+    /// Without marks.
+    plain: String,
+}
+
+impl Sought {
+    fn new(words: &str) -> Self {
+        Self {
+            written: text::comparable(words),
+            plain: text::without_marks(words),
+        }
+    }
+
+    /// True if all of these words are in it. A word without marks is found in one with marks: who types in haste leaves
+    /// them out.
+    fn has(&self, words: &str) -> bool {
+        text::comparable(words)
+            .split_whitespace()
+            .all(|word| match text::without_marks(word) == word {
+                true => self.plain.contains(word),
+                false => self.written.contains(word),
+            })
+    }
 }
 
 /// Why a document that the person wants to look at is not shown.
@@ -236,12 +265,9 @@ fn filtered(
     };
     let sought = search.clone();
     let filter = gtk4::CustomFilter::new(move |object| {
-        let words = sought.text().to_lowercase();
+        let words = sought.text();
         let row = object.downcast_ref::<BoxedAnyObject>();
-        row.is_some_and(|row| {
-            let row = row.borrow::<Row>();
-            words.split_whitespace().all(|word| row.sought.contains(word))
-        })
+        row.is_some_and(|row| row.borrow::<Row>().sought.has(&words))
     });
     let shown = gtk4::FilterListModel::new(Some(model.clone()), Some(filter.clone()));
     let (none, counted) = (none.clone(), shown.clone());
@@ -295,9 +321,9 @@ fn left_out_words(left_out: &LeftOut, phrases: Phrases) -> String {
 
 fn row(index: usize, document: &ShownDocument, single: bool, phrases: Phrases) -> Row {
     // A bare digest that stands alone has no name, and none is put in its place.
-    let name = match single || document.name.is_empty() {
-        true => String::new(),
-        false => text::shown(&document.name),
+    let (name, whole) = match single || document.name.is_empty() {
+        true => (String::new(), String::new()),
+        false => (text::shown(&document.name), text::harmless(&document.name)),
     };
     let size = document.size.map(|size| text::size(size, phrases.language()));
     let size = match (size, document.kind) {
@@ -319,8 +345,9 @@ fn row(index: usize, document: &ShownDocument, single: bool, phrases: Phrases) -
     let full = lines(&hash, &text::groups(&document.digest));
     Row {
         index,
-        sought: format!("{} {}", name.to_lowercase(), document.digest.to_lowercase()),
+        sought: Sought::new(&format!("{whole} {}", document.digest)),
         name,
+        whole,
         size,
         short,
         full,
@@ -413,7 +440,7 @@ fn bind(item: &gtk4::ListItem, phrases: Phrases) {
         warnings.set_visible(!row.warnings.is_empty());
     }
     if let (Some(name), Some(size), Some(button), Some(digest)) = (name, size, button, digest) {
-        name.set_text(&row.name);
+        name.set_text(if row.opened.get() { &row.whole } else { &row.name });
         size.set_text(&row.size);
         button.set_visible(row.opens);
         let words = phrases.fill("document-open-named", [("name", row.name.clone().into())]);

@@ -9,6 +9,7 @@
 //! | `away` | a screen that is locked, and a computer that sleeps |
 //! | `other_programs` | windows above, and what other programs send |
 //! | `screen_reader` | what assistive technology is told |
+//! | `search` | what is found in the list |
 //! | `scaled` | twice as large |
 //! | `dark` | the desktop's colours, and whether texts can be read in them |
 //! | `pictures` | the states, to be looked at |
@@ -27,6 +28,7 @@ mod pictures;
 mod pins;
 mod scaled;
 mod screen_reader;
+mod search;
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;

@@ -315,12 +315,12 @@ fn several_digests_are_counted_and_the_names_are_the_pages_own() {
             Language::Vi,
             "alt+k",
             [
-                "Trang web này xin bạn ký 3 mã băm",
-                "Mã băm sẽ được ký (3)",
-                "Tên do trang web đặt. Nhấn vào một dòng để xem trọn mã băm.",
-                "Đã ký 1 trên 3 mã băm…",
-                "Dừng lại, giữ 1 mã băm đã ký",
-                "Đã ký 2 mã băm; 1 mã băm không ký được. Trang web đã được báo lý do.",
+                "Trang web này xin bạn ký 3 giá trị băm",
+                "Giá trị băm sẽ được ký (3)",
+                "Tên do trang web đặt. Nhấn vào một dòng để xem trọn giá trị băm.",
+                "Đã ký 1 trên 3 giá trị băm…",
+                "Dừng lại, giữ 1 giá trị băm đã ký",
+                "Đã ký 2 giá trị băm; 1 giá trị băm không ký được. Trang web đã được báo lý do.",
             ],
         ),
         (
