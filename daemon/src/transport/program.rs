@@ -9,8 +9,9 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::OnceCell;
 
 /// The file names of browsers, by their packages for Linux.
@@ -31,7 +32,8 @@ const BROWSERS: [&str; 11] = [
 const STARTER: &str = "xdg-desktop-portal";
 /// The native host that browsers start.
 const HOST: &str = "trien-extension-host";
-/// How long the owner of a TCP connection is looked for.
+/// How long a processor works on the search for the owner of a TCP connection. What it does for others meanwhile does not
+/// count: a browser is one on a busy computer, too.
 const SEARCH: Duration = Duration::from_secs(1);
 
 /// The process at the other end, and what is known of it. Clones know the same.
@@ -155,19 +157,28 @@ fn parent(pid: i32) -> Option<i32> {
 
 /// The process that holds the socket with this inode, as far as this user may look.
 fn owner(inode: u64) -> Option<i32> {
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    owner_among(
+        inode,
+        processes.filter_map(|entry| Path::new(&entry.file_name()).to_str()?.parse().ok()),
+    )
+}
+
+fn owner_among(inode: u64, processes: impl IntoIterator<Item = i32>) -> Option<i32> {
     let wanted = PathBuf::from(format!("socket:[{inode}]"));
-    let deadline = Instant::now() + SEARCH;
+    let end = worked() + SEARCH;
     let holds = |pid: &i32| {
         let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
         files
             .flatten()
             .any(|file| std::fs::read_link(file.path()).is_ok_and(|target| target == wanted))
     };
-    let processes = std::fs::read_dir("/proc").ok()?.flatten();
-    processes
-        .filter_map(|entry| Path::new(&entry.file_name()).to_str()?.parse().ok())
-        .take_while(|_| Instant::now() < deadline)
-        .find(holds)
+    processes.into_iter().take_while(|_| worked() < end).find(holds)
+}
+
+/// What a processor did for this thread so far.
+fn worked() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -188,6 +199,18 @@ mod tests {
         drop(socket);
         assert_eq!(*Peer::with_socket(inode).speaker().await, Speaker::Program(None));
         assert_eq!(*Peer::default().speaker().await, Speaker::Program(None));
+    }
+
+    #[test]
+    fn who_waits_for_a_processor_has_not_searched_meanwhile() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
+        let late = std::iter::once_with(|| {
+            std::thread::sleep(SEARCH + Duration::from_millis(100));
+            own
+        });
+        assert_eq!(owner_among(inode, late), Some(own));
     }
 
     #[test]
