@@ -90,7 +90,8 @@ fn judged(office: &Office, signed: &str) -> Value {
 
 /// A daemon whose configuration names one authority, and a page that was greeted.
 fn portal(office: &Office, tsa: &str) -> (Daemon, Page) {
-    let authority = format!("[[timestamp_authorities]]\nurl = \"{tsa}\"\n");
+    // It is asked again soon, however long the test takes before the authority is there.
+    let authority = format!("[network]\nretry_seconds = 5\n[[timestamp_authorities]]\nurl = \"{tsa}\"\n");
     portal_with(office, if tsa.is_empty() { "" } else { &authority })
 }
 
@@ -98,7 +99,7 @@ fn portal(office: &Office, tsa: &str) -> (Daemon, Page) {
 fn portal_with(office: &Office, authorities: &str) -> (Daemon, Page) {
     allow(&office.desk, PORTAL, &[]);
     std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
-    let config = format!("[websocket]\nport = 0\n[prompt]\nseconds = 20\n{authorities}");
+    let config = format!("[websocket]\nport = 0\n[prompt]\nseconds = 50\n{authorities}");
     std::fs::write(office.desk.home().join("config/config.toml"), config).unwrap();
     let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
     let daemon = Daemon::start(&office.desk, script);

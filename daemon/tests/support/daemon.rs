@@ -608,7 +608,7 @@ impl Page {
         json!({ "name": name, "sha256": sha256, "size": size })
     }
 
-    /// Fetches a document.
+    /// Fetches a document; notes on the way are passed over.
     pub fn download(&mut self, sha256: &str, size: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < size {
@@ -616,8 +616,13 @@ impl Page {
                 "download",
                 &json!({ "sha256": sha256, "offset": bytes.len(), "length": 400_000 }),
             );
-            let (message, body) = self.receive().expect("a reply");
-            assert_eq!(message["id"], id, "{message}");
+            let (message, body) = loop {
+                let (message, body) = self.receive().expect("a reply");
+                if message["id"] == id {
+                    break (message, body);
+                }
+                assert!(NOTES.iter().any(|note| message["method"] == *note), "{message}");
+            };
             match message["result"]["data"].as_str() {
                 Some(text) => bytes.extend(STANDARD.decode(text).unwrap()),
                 None => bytes.extend(body),
