@@ -43,7 +43,8 @@ const BROWSERS: [Browser; 5] = [
     Browser {
         name: "Brave",
         programs: &["brave-browser", "brave"],
-        system: "/etc/opt/chrome/native-messaging-hosts",
+        // Without Chrome's branding, so Chromium's: where the host's own `install --system` writes for it.
+        system: "/etc/chromium/native-messaging-hosts",
         user: ".config/BraveSoftware/Brave-Browser/NativeMessagingHosts",
     },
     Browser {
