@@ -214,6 +214,7 @@ def added(whole, spans, person=True, disk=True, sign=None):
 def warm_requests(bench, count, sign, first):
     whole, spans = requests(bench, count, PAUSE)
     row("a request that does nothing (`cancel`)", bench.page("cancel", count), "")
+    row("the same, one straight after the other: no processor has gone to sleep", bench.page("cancel", min(count, 50), 0), "")
     row("`sign_digest`, whole", whole, "")
     parts = [
         "the person (scripted prompter)",
