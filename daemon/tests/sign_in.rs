@@ -9,7 +9,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256, Sha384};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, code, record};
 use support::office::{Server, free_port, responder};
 use support::{Desk, fail, repository, succeed};
@@ -49,6 +49,7 @@ fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
         (Some("pss-only"), "rsa:2048", "PS256"),
         (None, "ec:p256", "ES256"),
         (None, "ec:p384", "ES384"),
+        (None, P_521, "ES512"),
     ] {
         let (desk, _responder) = answered_for(imitated, algorithm, "citizen");
         allow(&desk, PORTAL, &["sign_in"]);
@@ -77,12 +78,14 @@ fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
 #[test]
 fn a_portal_that_has_a_digest_signed_gets_the_signature_that_it_was_told_of() {
     let content = "Đơn đề nghị";
-    let [sha256, sha384] = [
+    let [sha256, sha384, sha512] = [
         STANDARD.encode(Sha256::digest(content)),
         STANDARD.encode(Sha384::digest(content)),
+        STANDARD.encode(Sha512::digest(content)),
     ];
     for (imitated, algorithm, (jose, crypto, padding), (hash, digest)) in [
         (None, "ec:p384", ("ES384", "ECC", "NONE"), ("SHA-384", &sha384)),
+        (None, P_521, ("ES512", "ECC", "NONE"), ("SHA-512", &sha512)),
         (
             Some("pss-only"),
             "rsa:2048",
@@ -130,14 +133,22 @@ verify(certificate(leaf).public_key(), algorithm, base64.b64decode(signature), c
     }
 }
 
+/// A curve of which our token makes no keys, and takes them.
+const P_521: &str = "P-521";
+
 /// A desk with a key whose certificate names a responder, which answers; on a token that imitates none, or one of the field.
 fn answered_for(imitated: Option<&str>, algorithm: &str, profile: &str) -> (Desk, Server) {
     let port = free_port();
     let (host, keys) = (format!("127.0.0.1:{port}"), [("k", algorithm, profile)]);
     let desk = match imitated {
         Some(imitated) => Desk::with_keys_of_the_field_published_at(&host, imitated, &keys),
+        None if algorithm == P_521 => Desk::with_keys_published_at(&host, &[]),
         None => Desk::with_keys_published_at(&host, &keys),
     };
+    if algorithm == P_521 {
+        let curve = format!("ec_paramgen_curve:{P_521}");
+        desk.import_key("k", &["ec", "-pkeyopt", &curve], profile);
+    }
     responder(&desk);
     let server = Server::start(desk.pki(), port);
     (desk, server)

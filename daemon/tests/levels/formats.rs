@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::support::office::Office;
-use crate::support::{TOKEN, error_code, fail, read_json, repository, succeed};
+use crate::support::{error_code, fail, read_json, repository, succeed};
 use crate::{judged, level_alone, of_two, openssl_verifies, sign_as, with_authority};
 use serde_json::Value;
 
@@ -597,7 +597,8 @@ fn a_hash_function_that_does_not_fit_the_key_is_refused() {
 fn p_521_signs_with_sha_384_and_sha_512_and_with_nothing_shorter() {
     let office = Office::new(&[]);
     office.import(&["root.crl", "ca.crl"]);
-    certify(&office, "an", &["ec", "-pkeyopt", "ec_paramgen_curve:P-521"]);
+    let p_521 = ["ec", "-pkeyopt", "ec_paramgen_curve:P-521"];
+    office.desk.import_key("an", &p_521, "citizen");
     dossier_of_office(&office);
     std::fs::write(office.desk.path("đơn.xml"), "<đơn>Đề nghị</đơn>").unwrap();
     std::fs::copy(
@@ -637,31 +638,4 @@ fn p_521_signs_with_sha_384_and_sha_512_and_with_nothing_shorter() {
             }
         }
     }
-}
-
-/// Puts a key of OpenSSL's making on the token, with a certificate; beside it lie `LABEL.key` and `LABEL.pem`.
-pub(crate) fn certify(office: &Office, label: &str, algorithm: &[&str]) {
-    let at = |end: &str| office.desk.path(&format!("{label}.{end}"));
-    let mut request = Command::new("openssl");
-    request.args(["req", "-newkey"]).args(algorithm);
-    request.args([
-        "-nodes",
-        "-utf8",
-        "-subj",
-        &format!("/C=VN/CN=Nguyễn Văn {label}"),
-    ]);
-    request.arg("-keyout").arg(at("key")).arg("-out").arg(at("csr"));
-    succeed(&mut request);
-    let mut issue = Command::new(repository().join("testdata/pki/issue.sh"));
-    issue.arg(office.desk.pki()).arg("citizen");
-    succeed(issue.arg(at("csr")).arg(at("pem")));
-    let token = ["token", "import", "--token", TOKEN, "--label", label, "--key"];
-    let mut import = office.desk.trien(token);
-    succeed(
-        import
-            .arg(at("key"))
-            .arg("--cert")
-            .arg(at("pem"))
-            .args(office.desk.pin()),
-    );
 }

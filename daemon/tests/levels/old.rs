@@ -4,7 +4,7 @@ mod places;
 
 use std::process::Command;
 
-use crate::formats::{certify, dossier_of_office};
+use crate::formats::dossier_of_office;
 use crate::support::office::Office;
 use crate::support::{fail, read_json, repository, succeed};
 
@@ -43,7 +43,7 @@ fn sign_by_openssl(office: &Office, hash: &str) {
 /// relationships have a transform of their own).
 fn old_documents(office: &Office) -> [&'static str; 4] {
     let at = |name: &str| office.desk.path(name);
-    certify(office, "cũ", &["rsa:2048"]);
+    office.desk.import_key("cũ", &["rsa:2048"], "citizen");
     let mut pdf = Command::new(repository().join("target/judges/bin/python"));
     pdf.args(["-B", "-c", OLD_PDF])
         .arg(at("cũ.key"))

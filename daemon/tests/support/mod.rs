@@ -170,6 +170,32 @@ impl Desk {
         succeed(self.trien(words).arg(&certificate).args(self.pin()));
     }
 
+    /// Puts a key on the token that OpenSSL makes, by these words, and has it certified; beside it lie `LABEL.key` and
+    /// `LABEL.pem`.
+    pub fn import_key(&self, label: &str, algorithm: &[&str], profile: &str) {
+        let at = |end: &str| self.path(&format!("{label}.{end}"));
+        let mut request = Command::new("openssl");
+        request.args(["req", "-newkey"]).args(algorithm);
+        request.args([
+            "-nodes",
+            "-utf8",
+            "-subj",
+            &format!("/C=VN/CN=Nguyễn Văn An {label}"),
+        ]);
+        succeed(request.arg("-keyout").arg(at("key")).arg("-out").arg(at("csr")));
+        let mut issue = self.authority("issue.sh");
+        issue.arg(self.pki()).arg(profile).arg(at("csr")).arg(at("pem"));
+        succeed(&mut issue);
+        let words = ["token", "import", "--token", TOKEN, "--label", label, "--key"];
+        let mut import = self.trien(words);
+        import
+            .arg(at("key"))
+            .arg("--cert")
+            .arg(at("pem"))
+            .args(self.pin());
+        succeed(&mut import);
+    }
+
     /// With these variables in the environment of every program here.
     pub fn with_variables(mut self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         self.variables.extend(variables);

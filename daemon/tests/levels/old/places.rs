@@ -9,7 +9,6 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::sign_by_openssl;
-use crate::formats::certify;
 use crate::printed;
 use crate::support::office::{Office, responder};
 use crate::support::{repository, succeed};
@@ -62,7 +61,7 @@ fn warns(report: &Value, warning: &str) -> bool {
 /// An office with the key `cũ`, whose signature `cũ.p7m` is as today's are.
 fn office() -> Office {
     let office = Office::new(&[]);
-    certify(&office, "cũ", &["rsa:2048"]);
+    office.desk.import_key("cũ", &["rsa:2048"], "citizen");
     sign_by_openssl(&office, "sha256");
     office
 }
