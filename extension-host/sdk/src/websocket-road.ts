@@ -68,6 +68,15 @@ async function dial(url: string, attempt: Attempt): Promise<WebSocket | Refusal>
   }
 }
 
+/** RFC 6455, 7.4.1: the daemon ends, or the page is left. */
+const GOING_AWAY = 1001;
+
+/**
+ * Firefox closes the sockets of a page that is left before the page hears that it is. Whoever connected anew at once would put
+ * the question to the person once more, and take it away in the next moment.
+ */
+const LEAVING_MS = 500;
+
 class WebSocketRoad implements Road {
   readonly name = "websocket";
   readonly binary = true;
@@ -79,7 +88,11 @@ class WebSocketRoad implements Road {
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.addEventListener("message", (event) => this.#hear(event.data));
-    socket.addEventListener("close", (event) => this.#end(`code ${event.code}`));
+    socket.addEventListener("close", ({ code }) => {
+      const end = () => this.#end(`code ${code}`);
+      if (code === GOING_AWAY) setTimeout(end, LEAVING_MS);
+      else end();
+    });
     window.addEventListener("pagehide", this.#leave);
   }
 
