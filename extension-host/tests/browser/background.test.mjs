@@ -186,9 +186,20 @@ for (const name of ["chromium", "firefox"]) {
     await options(`{ ${get} = kept.get; ${set} = kept.set; document.getElementById("again").click(); }`);
     await looked();
 
+    const wake = stage.freezeDaemon();
+    try {
+      await click("#again");
+      await until(async () => await state("code") === "timed_out", "a program that does not answer");
+    } finally {
+      wake();
+    }
     await stage.stopDaemon();
-    await click("#again");
-    await until(async () => await state("code") === "not_running", "a program that does not run");
+    let seen;
+    await until(async () => {
+      if (await state("state") !== "looking") await click("#again");
+      seen = [await state("state"), await state("code")];
+      return seen[1] === "not_running";
+    }, "a program that does not run").catch((error) => assert.fail(`${error.message}, but of ${seen}`));
     assert.match(await words(), /Start Triện/);
     await stage.startDaemon();
   });

@@ -1,6 +1,7 @@
 /** The options page: whether the program is well, which sites have a permission, and where Web eID is answered. */
 
 import { TrienError } from "../../sdk/src/error.ts";
+import type { HelloReply } from "../../sdk/src/protocol.ts";
 import { greet } from "./native.ts";
 import { OURS } from "./places.ts";
 import { isSilent, isSilentByPolicy, knownOrigins, learn, setSilent } from "./settings.ts";
@@ -36,12 +37,25 @@ function text(key: TextKey): string {
   return texts[key][language];
 }
 
+/** How long the way to the program and back may take, in milliseconds: a hundred times what it takes. */
+const PATIENCE_MS = 10_000;
+
+/** What the daemon says to a page of this site. Throws `TrienError`. */
+async function helloFor(origin: string): Promise<HelloReply> {
+  const end = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    const { conversation, hello } = await greet({ origin, topOrigin: origin }, false, OURS, "options page", end);
+    conversation.close();
+    return hello;
+  } catch (error) {
+    throw end.aborted ? TrienError.local("timed_out", "hello") : error;
+  }
+}
+
 /** An origin of the extension itself has no permission: that it is told so shows that the whole way is there. */
 async function examine(): Promise<Health> {
-  const own = { origin: "https://extension.invalid", topOrigin: "https://extension.invalid" };
   try {
-    const { conversation } = await greet(own, false, OURS, "options page");
-    conversation.close();
+    await helloFor("https://extension.invalid");
     return { state: "well" };
   } catch (error) {
     if (error instanceof TrienError && error.code === "not_allowed") return { state: "well" };
@@ -52,9 +66,8 @@ async function examine(): Promise<Health> {
 /** Asks the daemon what a site may do now; a site that has lost its permission is forgotten. */
 async function scopesOf(origin: string): Promise<Pick<Site, "scopes" | "expires">> {
   try {
-    const { conversation, hello } = await greet({ origin, topOrigin: origin }, false, OURS, "options page");
-    conversation.close();
-    return { scopes: hello.scopes, expires: hello.expires ?? {} };
+    const { scopes, expires = {} } = await helloFor(origin);
+    return { scopes, expires };
   } catch (error) {
     if (error instanceof TrienError && error.code === "not_allowed") return { scopes: [], expires: {} };
     throw error;
