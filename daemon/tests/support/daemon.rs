@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tungstenite::{Message, WebSocket};
 
+use super::resumed::Resumed;
 use super::{Desk, repository, succeed};
 
 /// The page's origin in these tests.
@@ -348,7 +349,7 @@ pub struct Page {
 }
 
 enum Road {
-    WebSocket(Box<WebSocket<TcpStream>>),
+    WebSocket(Box<WebSocket<Resumed<TcpStream>>>),
     Socket(UnixStream),
 }
 
@@ -390,7 +391,7 @@ impl Page {
             .header("Sec-WebSocket-Protocol", "trien.v1")
             .body(())
             .unwrap();
-        let (socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
+        let (socket, _) = tungstenite::client(request, Resumed(stream)).map_err(|error| error.to_string())?;
         Ok(Self {
             road: Road::WebSocket(Box::new(socket)),
             next_id: 1,
@@ -460,7 +461,7 @@ impl Page {
         let Road::WebSocket(socket) = &mut self.road else {
             panic!("the WebSocket alone")
         };
-        socket.get_mut().set_write_timeout(Some(time)).unwrap();
+        socket.get_mut().0.set_write_timeout(Some(time)).unwrap();
     }
 
     pub fn send_binary(&mut self, message: &Value, bytes: &[u8]) {
@@ -652,7 +653,7 @@ pub fn raw(port: u16, bytes: &[u8]) -> Vec<u8> {
     }
     let mut answer = Vec::new();
     let mut byte = [0u8];
-    while !answer.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+    while !answer.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
         answer.push(byte[0]);
     }
     answer

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod module;
 pub mod office;
 pub mod promptly;
+mod resumed;
 pub mod unread;
 pub mod wakes;
 

@@ -3,21 +3,25 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
-use std::os::fd::OwnedFd;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use super::{Desk, succeed};
+
+#[path = "../../../testdata/free_port.rs"]
+mod free_port;
+
+#[allow(unused_imports, reason = "each test file uses its part")]
+pub use free_port::free_port;
 
 /// The file in its folder that lets the authority at `/held` answer.
 pub const RELEASE: &str = "release";
@@ -320,24 +324,6 @@ pub fn signed_by_a_stranger(folder: &Path, address: &str) -> PathBuf {
         succeed(Command::new("openssl").current_dir(folder).args(words.split(' ')));
     }
     folder.join("stranger.p7m")
-}
-
-/// A port where nobody listens yet. It is taken as long as this process lives, so that the system gives it to nobody else
-/// before the one listens whom it is for (`SO_REUSEADDR`, socket(7)).
-pub fn free_port() -> u16 {
-    static TAKEN: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
-    let socket = rustix::net::socket_with(
-        AddressFamily::INET,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
-    sockopt::set_socket_reuseaddr(&socket, true).unwrap();
-    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let taken = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
-    TAKEN.lock().unwrap().push(socket);
-    taken.port()
 }
 
 /// Makes an authority for time-stamps below the root of a folder, with a certificate for so many days.

@@ -6,6 +6,8 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub(crate) mod crypto;
+#[path = "../../../testdata/free_port.rs"]
+mod free_port;
 pub(crate) mod opensc;
 pub(crate) mod raw;
 mod started;
@@ -23,7 +25,9 @@ use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 
 #[allow(unused_imports)] // as above
-pub(crate) use started::{Started, free_port, until};
+pub(crate) use free_port::free_port;
+#[allow(unused_imports)] // as above
+pub(crate) use started::{Started, until};
 
 pub(crate) const SO_PIN: &str = "87654321";
 pub(crate) const PIN: &str = "123456";
