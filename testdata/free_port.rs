@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 /// A port of the loopback interface where nobody listens yet. It is taken as long as this process lives, so that the system
 /// gives it to nobody else before the one listens whom it is for (`SO_REUSEADDR`, socket(7)).
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static TAKEN: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
     let socket = rustix::net::socket_with(
         AddressFamily::INET,

@@ -21,7 +21,7 @@ use super::{Desk, succeed};
 mod free_port;
 
 #[allow(unused_imports, reason = "each test file uses its part")]
-pub use free_port::free_port;
+pub(crate) use free_port::free_port;
 
 /// The file in its folder that lets the authority at `/held` answer.
 pub const RELEASE: &str = "release";
