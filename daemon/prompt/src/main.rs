@@ -36,6 +36,7 @@ mod channel;
 mod course;
 mod messages;
 mod pin;
+mod sought;
 mod text;
 mod window;
 

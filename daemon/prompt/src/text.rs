@@ -50,20 +50,6 @@ pub(crate) fn harmless(outside: &str) -> String {
     }
 }
 
-/// As it is compared with other text: composed, in lower case.
-pub(crate) fn comparable(text: &str) -> String {
-    text.nfc().flat_map(char::to_lowercase).nfc().collect()
-}
-
-/// As [`comparable`], without the marks on letters and the stroke of `đ`, as Vietnamese is typed in haste.
-pub(crate) fn without_marks(text: &str) -> String {
-    let letters = text.nfc().flat_map(char::to_lowercase).nfd();
-    letters
-        .filter(|letter| !is_combining_mark(*letter))
-        .map(|letter| if letter == 'đ' { 'd' } else { letter })
-        .collect()
-}
-
 fn neutral(character: char) -> char {
     match character {
         '\t' | '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
@@ -263,24 +249,6 @@ mod tests {
     fn vietnamese_is_composed_and_stays() {
         let decomposed: String = "Giấy chứng nhận quyền sử dụng đất".nfd().collect();
         assert_eq!(shown(&decomposed), "Giấy chứng nhận quyền sử dụng đất");
-    }
-
-    #[test]
-    fn texts_are_compared_composed_and_in_lower_case() {
-        let decomposed: String = "ĐƠN Hồ Sơ".nfd().collect();
-        assert_eq!(comparable(&decomposed), "đơn hồ sơ");
-        assert_eq!(comparable("ABC-27"), "abc-27");
-    }
-
-    #[test]
-    fn marks_are_left_out() {
-        assert_eq!(
-            without_marks("Đường Hồ Sơ Quyền ỐNG ữ 9F86"),
-            "duong ho so quyen ong u 9f86"
-        );
-        let decomposed: String = "Đường hồ sơ".nfd().collect();
-        assert_eq!(without_marks(&decomposed), "duong ho so");
-        assert_eq!(without_marks("\u{FFFD}…"), "\u{FFFD}…");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use gtk4::{gio, pango};
 use trien_protocol::prompt::{DocumentKind, DocumentWarning, LeftOut, Question, QuestionKind, ShownDocument};
 
 use super::{Phrases, label, layout};
+use crate::sought::Sought;
 use crate::text;
 
 /// Height of the list before it scrolls, in pixels.
@@ -35,34 +36,6 @@ struct Row {
     sought: Sought,
     opens: bool,
     opened: Cell<bool>,
-}
-
-/// What a search looks through.
-struct Sought {
-    /// As it is written, in lower case.
-    written: String,
-    /// Without marks.
-    plain: String,
-}
-
-impl Sought {
-    fn new(words: &str) -> Self {
-        Self {
-            written: text::comparable(words),
-            plain: text::without_marks(words),
-        }
-    }
-
-    /// True if all of these words are in it. A word without marks is found in one with marks: who types in haste leaves
-    /// them out.
-    fn has(&self, words: &str) -> bool {
-        text::comparable(words)
-            .split_whitespace()
-            .all(|word| match text::without_marks(word) == word {
-                true => self.plain.contains(word),
-                false => self.written.contains(word),
-            })
-    }
 }
 
 /// Why a document that the person wants to look at is not shown.
