@@ -29,7 +29,7 @@ pub(crate) fn locked(document: &[u8], lock: &str, in_field: bool) -> Vec<u8> {
     let (field, reason) = if in_field {
         (format!("/T (Signature1) /Lock << {lock} >>"), String::new())
     } else {
-        let rule = format!("/TransformMethod /FieldMDP /TransformParams << {lock} >>");
+        let rule = format!("/TransformMethod /FieldMDP /Data 1 0 R /TransformParams << {lock} >>");
         ("/T (Signature1)".to_owned(), format!("/Reference [<< {rule} >>]"))
     };
     let mut signed = signed;

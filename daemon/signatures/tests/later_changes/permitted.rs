@@ -1,13 +1,13 @@
 //! What is permitted stays so: document time-stamps, and the ways of other software.
 
-use trien_signatures::pades::PadesError;
+use trien_signatures::pades::{Allowed, FieldLock, PadesError};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{Format, Indication};
 
 use crate::drafts::{self, Draft, update};
 use crate::fields::with_field;
 use crate::objects::replace;
-use crate::{OFFICE, assert_forbidden, check, sign, try_to_sign, with_form};
+use crate::{OFFICE, assert_forbidden, check, sign, try_to_sign, try_to_sign_with, with_form};
 
 #[test]
 fn a_document_time_stamp_does_not_spoil_the_signatures() {
@@ -76,9 +76,7 @@ fn a_catalog_that_says_twice_what_is_opened_beside_the_pages_is_signed() {
     let report = check(&twice);
     assert!(report.valid() && report.signatures.len() == 2, "{report:#?}");
     // Another one in the place of either is a change, as is anything else that stands twice.
-    let text = String::from_utf8_lossy(&once).into_owned();
-    let catalog = &text[text.rfind(pages).unwrap() - 3..];
-    let catalog = &catalog[..catalog.find("\nendobj").unwrap()];
+    let catalog = &*catalog(&once);
     for (from, to) in [
         ("/UseNone", "/FullScreen"),
         ("/UseOutlines", "/FullScreen"),
@@ -95,4 +93,81 @@ fn a_catalog_that_says_twice_what_is_opened_beside_the_pages_is_signed() {
         try_to_sign(&draft.classic()),
         Err(PadesError::Pdf(PdfError::Malformed(_)))
     ));
+}
+
+/// Signatures that lock fields, those that certify in other software, and the rights that Acrobat gives a form all name the
+/// catalog as what they are about (12.8.1, table 253, Data). It is the catalog all the same, where signing and validation
+/// data may add to it.
+#[test]
+fn a_catalog_that_signatures_are_about_is_extended_by_the_next() {
+    let field = "<< /FT /Sig /T (cho) /Rect [0 0 0 0] /Type /Annot /Subtype /Widget /P 3 0 R >>";
+    let rule = |method: &str, parameters: &str| {
+        let head = format!("/Type /SigRef /TransformMethod /{method} /Data 1 0 R");
+        format!("[<< {head} /TransformParams << /Type /TransformParams {parameters} >> >>]")
+    };
+    let rights = format!(
+        "<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /adbe.pkcs7.detached /Contents <00> /Reference {} >>",
+        rule("UR3", "/V /2.2 /Form [/FillIn]")
+    );
+    for (form, own) in [("<< /Fields [9 0 R] >>", ""), ("7 0 R", "<< /Fields [9 0 R] >>")] {
+        let mut draft = Draft::new();
+        draft.extend(3, "/Annots [9 0 R]").set(9, field);
+        draft.extend(1, &format!("/AcroForm {form}"));
+        if !own.is_empty() {
+            draft.set(7, own);
+        }
+        let mut enabled = draft.clone();
+        enabled.extend(1, "/Perms << /UR3 10 0 R >>").set(10, &rights);
+        let lock = FieldLock::Include(vec!["cho".into()]);
+        let locked = try_to_sign_with(&draft.classic(), |request| request.lock = Some(&lock));
+        let certified = try_to_sign_with(&draft.classic(), |request| {
+            (request.lock, request.certify) = (Some(&lock), Some(Allowed::Signing));
+        });
+        for (name, signed) in [
+            ("enabled", try_to_sign(&enabled.classic())),
+            ("locked", locked),
+            ("certified and locked", certified),
+        ] {
+            let signed = signed.unwrap();
+            let name = format!("{name}, form {form}");
+            assert!(check(&signed).valid(), "{name}");
+            let twice = try_to_sign(&signed).unwrap();
+            let thrice = try_to_sign(&twice).unwrap();
+            for (count, document) in [(2, &twice), (3, &thrice)] {
+                let report = check(document);
+                assert_eq!(report.signatures.len(), count, "{name}");
+                assert!(report.valid(), "{name}: {report:#?}");
+            }
+            assert!(
+                check(&with_store(&twice)).valid(),
+                "{name}: with a security store"
+            );
+            let opened = catalog(&twice).replacen("/Catalog", "/Catalog /OpenAction [3 0 R /Fit]", 1);
+            assert_forbidden(&name, &update(&twice, &[(1, &opened)]));
+        }
+    }
+    // Whatever else refers to it may draw or run it.
+    for dictionary in [
+        "<< /TransformMethod /FieldMDP /Resources 1 0 R >>",
+        "<< /Type /SigRef /Data 1 0 R >>",
+    ] {
+        let mut draft = Draft::new();
+        draft.set(9, dictionary);
+        let signed = try_to_sign(&draft.classic()).unwrap();
+        assert_forbidden(dictionary, &with_store(&signed));
+    }
+    assert!(check(&with_store(&try_to_sign(&Draft::new().classic()).unwrap())).valid());
+}
+
+/// With a document security store, which is in the catalog.
+fn with_store(document: &[u8]) -> Vec<u8> {
+    let catalog = catalog(document).replacen("/Catalog", "/Catalog /DSS 170 0 R", 1);
+    update(document, &[(1, &catalog), (170, "<< /Type /DSS /Certs [] >>")])
+}
+
+/// The last one.
+fn catalog(document: &[u8]) -> String {
+    let text = String::from_utf8_lossy(document).into_owned();
+    let catalog = &text[text.rfind("<< /Type /Catalog").unwrap()..];
+    catalog[..catalog.find("\nendobj").unwrap()].to_owned()
 }

@@ -53,7 +53,7 @@ impl Roles {
         let mut awaited: Vec<u32> = added
             .iter()
             .copied()
-            .filter(|number| mentions.0.contains_key(number))
+            .filter(|number| mentions.by_number.contains_key(number))
             .collect();
         awaited.sort_unstable();
         for number in awaited {
@@ -64,7 +64,7 @@ impl Roles {
         claims.add_pages(document)?;
         claims.add_fields(document, lock)?;
         let settled = claims.0.into_iter().filter_map(|(id, roles)| {
-            let mention = mentions.0.get(&id.number).copied().unwrap_or_default();
+            let mention = mentions.by_number.get(&id.number).copied().unwrap_or_default();
             Some((id, settle(&roles, mention)?))
         });
         Ok(Self(settled.collect()))
@@ -221,13 +221,18 @@ struct Mention {
     is_resource: bool,
 }
 
-/// Mentions by object number.
-struct Mentions(HashMap<u32, Mention>);
+struct Mentions {
+    by_number: HashMap<u32, Mention>,
+    catalog: u32,
+}
 
 impl Mentions {
     /// One walk over all objects and trailers.
     fn of(document: &Document<'_>) -> Result<Self, PdfError> {
-        let mut mentions = Self(HashMap::new());
+        let mut mentions = Self {
+            by_number: HashMap::new(),
+            catalog: document.catalog()?.id.number,
+        };
         let sections: HashSet<u32> = document
             .sections()
             .iter()
@@ -250,7 +255,7 @@ impl Mentions {
             mentions.walk_trailer(&section.trailer);
         }
         for (number, trailer) in trailers {
-            if mentions.0.contains_key(&number) {
+            if mentions.by_number.contains_key(&number) {
                 // It is used for something else too.
                 mentions.walk(&Value::Dictionary(trailer), None);
             } else {
@@ -272,16 +277,28 @@ impl Mentions {
     fn walk(&mut self, value: &Value, key: Option<&[u8]>) {
         match value {
             Value::Reference(id) => {
-                let mention = self.0.entry(id.number).or_default();
+                let mention = self.by_number.entry(id.number).or_default();
                 mention.count += 1;
                 // Fields point to their parents, structure elements and replies to annotations.
                 mention.is_resource |= key.is_some_and(|key| !matches!(key, b"Parent" | b"Obj" | b"IRT"));
             }
             Value::Array(nodes) => nodes.iter().for_each(|node| self.walk(&node.value, None)),
-            Value::Dictionary(dictionary) => dictionary
-                .iter()
-                .for_each(|(key, node)| self.walk(&node.value, Some(key))),
+            Value::Dictionary(dictionary) => {
+                for (key, node) in dictionary.iter() {
+                    if !self.is_analysed(dictionary, key, &node.value) {
+                        self.walk(&node.value, Some(key));
+                    }
+                }
+            }
             _ => {}
         }
+    }
+
+    /// Whether it is the catalog as the object that a signature reference is about (12.8.1, table 253, Data): every
+    /// signature that locks fields, and most that certify, say so, and nothing is drawn or run from there.
+    fn is_analysed(&self, dictionary: &Dictionary, key: &[u8], value: &Value) -> bool {
+        key == b"Data"
+            && dictionary.get(b"TransformMethod").is_some()
+            && value.reference().is_some_and(|id| id.number == self.catalog)
     }
 }
