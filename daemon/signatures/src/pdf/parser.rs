@@ -91,7 +91,12 @@ impl<'b> Parser<'b> {
     /// `12 0 R` begins like two numbers.
     fn reference_or_number(&mut self) -> Result<Value, PdfError> {
         let start = self.lexer.position;
-        let token = self.lexer.regular();
+        let mut token = self.lexer.regular();
+        // Some producers end an object that is a number without a space, and readers take it for that.
+        if let Some(digits) = token.strip_suffix(b"endobj") {
+            self.lexer.position -= token.len() - digits.len();
+            token = digits;
+        }
         let first = number(token).ok_or(PdfError::Malformed(start))?;
         let Some(object) = first.integer().and_then(|value| u32::try_from(value).ok()) else {
             return Ok(first);

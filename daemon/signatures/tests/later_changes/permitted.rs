@@ -95,6 +95,19 @@ fn a_catalog_that_says_twice_what_is_opened_beside_the_pages_is_signed() {
     ));
 }
 
+/// As documents in the tests of pdf.js have it: `59endobj`.
+#[test]
+fn an_object_that_is_a_number_ends_without_a_space_and_the_document_is_signed_again() {
+    let mut draft = Draft::new();
+    draft.set(9, "5912345");
+    let tight = replace(&draft.classic(), "5912345\nendobj", "5912345endobj\n");
+    let twice = try_to_sign(&try_to_sign(&tight).unwrap()).unwrap();
+    let report = check(&twice);
+    assert!(report.valid() && report.signatures.len() == 2, "{report:#?}");
+    let torn = replace(&draft.classic(), "5912345\nendobj", "5912endobj345\n");
+    assert!(try_to_sign(&try_to_sign(&torn).unwrap()).is_err());
+}
+
 /// Signatures that lock fields, those that certify in other software, and the rights that Acrobat gives a form all name the
 /// catalog as what they are about (12.8.1, table 253, Data). It is the catalog all the same, where signing and validation
 /// data may add to it.
