@@ -20,8 +20,12 @@ use crate::xml::Document;
 use crate::xmldsig::{self, MAX_SIGNATURES};
 use crate::zip::{Container, Directory, Parts, Place, ZipError};
 
-/// Where OpenDocument has its signatures (ODF 1.3, part 2, section 5).
-const ODF_SIGNATURES: &[u8] = b"META-INF/documentsignatures.xml";
+/// Where OpenDocument has its signatures: over the document, its macros, the package (ODF 1.3, part 2, section 5).
+const ODF_SIGNATURES: [&[u8]; 3] = [
+    b"META-INF/documentsignatures.xml",
+    b"META-INF/macrosignatures.xml",
+    b"META-INF/packagesignatures.xml",
+];
 
 /// Whether bytes start as an ASiC container does: a ZIP file whose first entry says so (EN 319 162-1, A.1).
 #[must_use]
@@ -47,7 +51,7 @@ pub fn holds_signatures(bytes: &[u8]) -> bool {
     let is_one = |name: &Vec<u8>| std::str::from_utf8(name).is_ok_and(|name| inside(name).is_some());
     Container::looks_like(bytes)
         && names.iter().any(is_one)
-        && !names.iter().any(|name| name == ODF_SIGNATURES)
+        && !names.iter().any(|name| ODF_SIGNATURES.contains(&name.as_slice()))
 }
 
 /// Validates every signature of a container.

@@ -172,13 +172,18 @@ impl Jws {
                 Some(Value::Object(header)) => header,
                 Some(_) => return Err(JoseError::Malformed),
             };
-            let mut text = |name: &str| match members.remove(name) {
+            let text = |members: &mut Map<String, Value>, name| match members.remove(name) {
                 Some(Value::String(text)) => Ok(text),
                 _ => Err(JoseError::Malformed),
             };
+            // RFC 7515, 7.2.1: absent when it is empty. Such a signature is judged as the others are.
+            let protected = match members.contains_key("protected") {
+                true => text(&mut members, "protected")?,
+                false => String::new(),
+            };
             Ok(ReadSignature {
-                protected: text("protected")?,
-                signature: text("signature")?,
+                protected,
+                signature: text(&mut members, "signature")?,
                 unprotected: header.keys().cloned().collect(),
                 unsigned: Unsigned::read(header.remove("etsiU"))?,
             })

@@ -111,11 +111,15 @@ fn enveloping(
     let mut properties = Properties::new(&nothing, request)?;
     let mut draft = properties.draft();
     let id = fresh_id(&nothing, "Object", request.signer, request.signing_time);
-    let object = match Document::parse(content) {
-        // In another document its own signatures may not hold: it is kept as its bytes.
-        Ok(document) if !Place::has_signatures(&document) => {
-            let root = &document.text()[document.span(document.root())];
-            format!("<ds:Object Id=\"{id}\" MimeType=\"text/xml\">{root}</ds:Object>")
+    // In another document its own signatures may not hold, and with a relative namespace it has no canonical form
+    // (Canonical XML 1.0, 1.3): it is kept as its bytes.
+    let fits =
+        |document: &Document<'_>| !Place::has_signatures(document) && document.has_absolute_namespaces();
+    let (object, media_type) = match Document::parse(content) {
+        Ok(document) if fits(&document) => {
+            let (root, media_type) = (&document.text()[document.span(document.root())], "text/xml");
+            let object = format!("<ds:Object Id=\"{id}\" MimeType=\"{media_type}\">{root}</ds:Object>");
+            (object, media_type)
         }
         _ => {
             let mut object = format!(
@@ -125,7 +129,7 @@ fn enveloping(
             // However large it is, it is there once.
             object.reserve_exact(content.len().div_ceil(3) * 4 + ROOM);
             BASE64.encode_string(content, &mut object);
-            object + "</ds:Object>"
+            (object + "</ds:Object>", media_type)
         }
     };
     let transforms = vec![Canonicalization::EXCLUSIVE.uri().to_owned()];

@@ -377,6 +377,9 @@ fn central<'a>(cursor: &mut Cursor<'a>) -> Result<Listed<'a>, ZipError> {
     })
 }
 
+/// The flag that a name is UTF-8.
+const UTF_8: u16 = 0x0800;
+
 fn local(source: &dyn Source, listed: &Listed<'_>, raw: &[u8]) -> Result<Place, ZipError> {
     const HEADER: u64 = 30;
     let differs = ZipError::Malformed("a local header differs from the directory");
@@ -395,7 +398,9 @@ fn local(source: &dyn Source, listed: &Listed<'_>, raw: &[u8]) -> Result<Place, 
     let begin = start + HEADER + name_len + extra_len;
     let stated = (listed.crc, listed.packed, listed.unpacked);
     let deferred = flags & 8 != 0;
-    if flags != listed.flags || method != listed.method || name != listed.name {
+    // That a name is UTF-8 (APPNOTE, 4.4.4, bit 11) says nothing of one that is ASCII; some writers say it once.
+    let told = |flags: u16| if name.is_ascii() { flags & !UTF_8 } else { flags };
+    if told(flags) != told(listed.flags) || method != listed.method || name != listed.name {
         return Err(differs);
     }
     if sizes != stated && !(deferred && sizes == (0, 0, 0)) {

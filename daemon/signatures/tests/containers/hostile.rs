@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use trien_signatures::asic::{File, Inside, Kind};
+use trien_signatures::asic::{self, File, Inside, Kind};
 use trien_signatures::report::Reason;
 use trien_signatures::zip::{self, Container, ZipError};
 
@@ -94,6 +94,13 @@ fn n151_n152_n153_containers_with_more_than_one_reading_are_refused() {
         ),
         ("a gigabyte", with(directory + 24, &0x4000_0000_u32.to_le_bytes())),
         ("ZIP64 says so", with(directory + 20, &[0xff; 4])),
+        ("another flag in the local header", with(6, &2_u16.to_le_bytes())),
+        ("a name that is UTF-8 in one place", {
+            let mut named = zip::write(&[("Đơn", b"x")]).unwrap();
+            assert_eq!(named[6..8], 0x0800_u16.to_le_bytes());
+            named[7] = 0;
+            named
+        }),
         ("encrypted", with(directory + 8, &1_u16.to_le_bytes())),
         ("another method", with(directory + 10, &12_u16.to_le_bytes())),
         ("a symbolic link", {
@@ -109,6 +116,10 @@ fn n151_n152_n153_containers_with_more_than_one_reading_are_refused() {
         assert!(Container::parse(&bytes).is_err(), "{what}");
     }
     assert!(Container::parse(&stored(b"abcd")).is_ok());
+    // ASCII is UTF-8, whether it says so everywhere or not.
+    for at in [6, directory + 8] {
+        assert!(Container::parse(&with(at, &0x0800_u16.to_le_bytes())).is_ok());
+    }
     for name in [
         "../x", "..", "/etc/x", "/", "C:\\x", "C:x", "a\\..\\b", "\\\\a\\b", "a/../b", "a//b", "./a", "a/.",
         "a\0b", "a\0", "a\nb", "a\u{85}b", "",
@@ -130,6 +141,19 @@ fn n151_n152_n153_containers_with_more_than_one_reading_are_refused() {
         );
     }
     bombs();
+}
+
+#[test]
+fn an_open_document_with_signatures_is_no_container_of_this_kind() {
+    let holds = |name: &str| {
+        let kind = ("mimetype", b"application/vnd.oasis.opendocument.text".as_slice());
+        let package = zip::write(&[kind, (name, b"<document-signatures/>".as_slice())]).unwrap();
+        asic::holds_signatures(&package)
+    };
+    for what in ["document", "macro", "package"] {
+        assert!(!holds(&format!("META-INF/{what}signatures.xml")), "{what}");
+    }
+    assert!(holds("META-INF/signatures.xml"));
 }
 
 /// A container of one empty file, with whatever name.

@@ -225,6 +225,18 @@ fn a_changed_or_hostile_jws_is_not_valid() {
             "{bad}"
         );
     }
+    // One of several signatures that has no protected header costs the others nothing.
+    let [protected, payload, signature] = text.split('.').collect::<Vec<_>>()[..] else {
+        panic!("{text}")
+    };
+    let both = format!(
+        "{{\"payload\":\"{payload}\",\"signatures\":[{{\"protected\":\"{protected}\",\"signature\":\"{signature}\"}},\
+         {{\"header\":{{\"alg\":\"ES256\"}},\"signature\":\"{signature}\"}}]}}"
+    );
+    let report = jades::verify(both.as_bytes(), None, &pki.reliance()).unwrap();
+    let reasons: Vec<_> = report.signatures.iter().map(|one| one.reason).collect();
+    assert_eq!(reasons, [None, Some(Reason::MalformedSignature)]);
+    assert!(!report.valid());
     let none = jades::verify(b"{\"payload\":\"\",\"signatures\":[]}", None, &pki.reliance()).unwrap();
     assert_eq!(none.signatures[0].reason, Some(Reason::NoSigners));
 }

@@ -170,4 +170,26 @@ fn a_document_with_signatures_is_enveloped_byte_for_byte() {
     let inside = BASE64.decode(object.split('<').next().unwrap()).unwrap();
     assert!(inside == invoice);
     passes(&verified(&pki, &inside));
+
+    // Nor has one with a relative namespace a canonical form that others know.
+    let relative = b"<a xmlns=\"b\"/>";
+    let packaging = |content| Packaging::Enveloping {
+        content,
+        media_type: "application/octet-stream",
+    };
+    let signed = by_xades(&pki, &who, with, packaging(relative));
+    passes(&verified(&pki, &signed));
+    xmlsec1(&pki, &signed, "/*").unwrap();
+    assert!(
+        String::from_utf8(signed)
+            .unwrap()
+            .contains(&BASE64.encode(relative))
+    );
+    // What is inside as XML is called so everywhere.
+    let signed = by_xades(&pki, &who, with, packaging(b"<a/>"));
+    let text = String::from_utf8(signed).unwrap();
+    assert!(
+        text.contains("MimeType>text/xml<") && !text.contains("octet-stream"),
+        "{text}"
+    );
 }
