@@ -51,6 +51,9 @@ pub enum PackageError {
     /// No ZIP file with one reading.
     #[error(transparent)]
     Zip(#[from] ZipError),
+    /// It has a password: see [`is_encrypted`].
+    #[error("the Office document is encrypted")]
+    Encrypted,
     /// Not a package, or one with more than one reading.
     #[error("not an Office document with one reading: {what}: {name}")]
     Malformed {
@@ -85,6 +88,27 @@ pub enum OoxmlError {
 impl From<ZipError> for OoxmlError {
     fn from(error: ZipError) -> Self {
         Self::Package(error.into())
+    }
+}
+
+/// How a compound file begins ([MS-CFB], 2.2).
+const COMPOUND_FILE: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+
+/// Whether bytes are an Office document with a password: no ZIP file then, but a compound file with the encrypted package
+/// in a stream of that name ([MS-OFFCRYPTO], 1.3.3).
+#[must_use]
+pub fn is_encrypted(bytes: &[u8]) -> bool {
+    let name: Vec<u8> = "EncryptedPackage"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    bytes.starts_with(COMPOUND_FILE) && memchr::memmem::find(bytes, &name).is_some()
+}
+
+fn open(bytes: &[u8]) -> Result<Container, PackageError> {
+    match is_encrypted(bytes) {
+        true => Err(PackageError::Encrypted),
+        false => Ok(Container::parse(bytes)?),
     }
 }
 

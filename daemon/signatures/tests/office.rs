@@ -737,3 +737,34 @@ fn no_changed_byte_of_a_part_passes() {
         }
     }
 }
+
+/// What Office and LibreOffice write for a document with a password; an old Word file begins in the same way.
+#[test]
+fn a_document_with_a_password_is_told_from_a_broken_one() {
+    let pki = Pki::new();
+    let who = pki.leaf("clerk", "ec:P-256");
+    let old = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 1016]].concat();
+    let name: Vec<u8> = b"EncryptedPackage"
+        .iter()
+        .flat_map(|letter| [*letter, 0])
+        .collect();
+    let encrypted = [&old[..], &name, &[0; 480]].concat();
+    let chain = [pki.ca.certificate.clone()];
+    let key = who.certificate.public_key();
+    let request = OoxmlRequest {
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: SignatureAlgorithm::for_key(key, RsaPadding::Pkcs1, Hash::Sha256).unwrap(),
+        signing_time: OffsetDateTime::now_utc(),
+        reason: None,
+    };
+    let prepared = |bytes: &[u8]| ooxml::prepare(bytes, &request).map(drop).unwrap_err();
+    assert_eq!(prepared(&encrypted), OoxmlError::Package(PackageError::Encrypted));
+    assert!(matches!(
+        prepared(&old),
+        OoxmlError::Package(PackageError::Zip(_))
+    ));
+    let verified = |bytes: &[u8]| ooxml::verify(bytes, &pki.reliance()).unwrap_err();
+    assert_eq!(verified(&encrypted), PackageError::Encrypted);
+    assert!(ooxml::is_encrypted(&encrypted) && !ooxml::is_encrypted(&old));
+}

@@ -487,6 +487,7 @@ fn of_ooxml(error: &OoxmlError) -> ErrorCode {
     match error {
         OoxmlError::Xml(error) => of_xml(error),
         OoxmlError::Package(PackageError::Zip(ZipError::TooLarge)) => ErrorCode::TooLarge,
+        OoxmlError::Package(PackageError::Encrypted) => ErrorCode::DocumentEncrypted,
         _ => ErrorCode::DocumentUnreadable,
     }
 }
@@ -598,6 +599,10 @@ mod tests {
         for (error, name) in table {
             assert_eq!(JobError::from(error).code().name(), name);
         }
+        assert_eq!(
+            JobError::from(OoxmlError::from(PackageError::Encrypted)).code(),
+            ErrorCode::DocumentEncrypted
+        );
         let cms = [
             (
                 PrepareError::UnsuitableKey(PublicKeyKind::Other),

@@ -127,6 +127,7 @@ impl Unreadable {
                 ErrorCode::DocumentUnreadable
             }
             Self::Pdf(error) => of_pdf(error),
+            Self::Package(PackageError::Encrypted) => ErrorCode::DocumentEncrypted,
             Self::Xml(XmlError::TooLong(_) | XmlError::TooManyElements | XmlError::TooComplex { .. })
             | Self::Zip(ZipError::TooLarge)
             | Self::Package(PackageError::Zip(ZipError::TooLarge))
@@ -153,7 +154,7 @@ pub fn verify(
     if asic::looks_like(document) {
         return Ok(asic::verify(document, reliance)?);
     }
-    if ooxml::looks_like(document) {
+    if ooxml::looks_like(document) || ooxml::is_encrypted(document) {
         return Ok(ooxml::verify(document, reliance)?);
     }
     if asic::holds_signatures(document) {

@@ -10,7 +10,7 @@ use super::relationships::{Relationship, Selection};
 use super::store::OwnItems;
 use super::{
     CERTIFICATE_TYPE, ORIGIN_TYPE, PackageError, RELATIONSHIP_TRANSFORM, RELATIONSHIPS_TYPE, SIGNATURE_NS,
-    SIGNATURE_TYPE,
+    SIGNATURE_TYPE, open,
 };
 use crate::algorithm::Hash;
 use crate::report::{Coverage, Format, Reason, Report, SignatureReport, SubIndication, Warning};
@@ -22,7 +22,7 @@ use crate::xmldsig::{
     self, Cover, DS, MAX_SIGNATURES, ReadAlgorithm, ReadReference, ReadSignature, Resolver, Target,
     canonicalization,
 };
-use crate::zip::{Container, percent_decoded};
+use crate::zip::percent_decoded;
 
 const MALFORMED: Finding = (SubIndication::FormatFailure, Reason::MalformedSignature);
 const NOT_ALLOWED: Finding = (SubIndication::FormatFailure, Reason::TransformNotAllowed);
@@ -39,7 +39,7 @@ const MAX_NAMES: usize = 1000;
 /// # Errors
 /// [`PackageError`] when the bytes are no package with one reading; everything else is in the report.
 pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PackageError> {
-    let container = Container::parse(bytes)?;
+    let container = open(bytes)?;
     let package = Package::read(&container)?;
     let found = Signatures::find(&package);
     let mut signatures: Vec<SignatureReport> = found

@@ -10,7 +10,7 @@ use super::package::{self, Package, is_left_out, relationships_of, uri_of_entry,
 use super::relationships::{Relationships, Selection};
 use super::{
     CONTENT_TYPES, OBJECT, ORIGIN_TYPE, OoxmlError, PackageError, RELATIONSHIP_TRANSFORM, RELATIONSHIPS_TYPE,
-    SIGNATURE_NS, SIGNATURE_TYPE,
+    SIGNATURE_NS, SIGNATURE_TYPE, open,
 };
 use crate::algorithm::{SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
@@ -71,7 +71,7 @@ pub struct PreparedOoxml {
 /// [`OoxmlError`]
 pub fn prepare(bytes: &[u8], request: &OoxmlRequest<'_>) -> Result<PreparedOoxml, OoxmlError> {
     cms::suitable(request.signer, request.algorithm).map_err(XmlPrepareError::from)?;
-    let container = Container::parse(bytes)?;
+    let container = open(bytes)?;
     let package = Package::read(&container)?;
     let plan = Plan::of(&package, &container)?;
     let inner = signature(&package, request)?;
