@@ -23,8 +23,8 @@ use crate::{manifest, text};
 /// How long a daemon that no longer listens may take to say the rest.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// How long the browser may take to close after the daemon has. A process that is gone at once takes the last message
-/// with it: Firefox may hear of its end before it has read that.
+/// How long the browser may take to close after the last message. A process that is gone at once takes that with it:
+/// Firefox may hear of its end before it has read that, and Chromium reads no more once it has written in vain.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a relay ended badly.
@@ -65,8 +65,9 @@ pub(crate) fn run(caller: Option<String>) -> Result<(), RelayError> {
     drop(input);
     let mut socket = daemon::connect().inspect_err(|error| {
         // The status is the whole answer; if the browser no longer reads, there is nobody left to tell.
-        if let Err(unsent) = output.write(error.status()) {
-            eprintln!("trien-extension-host: status not delivered: {unsent}");
+        match output.write(error.status()) {
+            Ok(()) => farewell(),
+            Err(unsent) => eprintln!("trien-extension-host: status not delivered: {unsent}"),
         }
     })?;
     frame::write(&mut socket, &opening).map_err(RelayError::Daemon)?;
@@ -105,19 +106,31 @@ fn both_ways(socket: UnixStream, output: Output) -> Result<(), RelayError> {
     thread::spawn(move || other_end.send((Side::Daemon, to_browser(from_daemon, &output))));
     match end.recv() {
         Ok((Side::Daemon, outcome)) => {
-            let _ = end.recv_timeout(FAREWELL);
+            if let Ok((_, Err(RelayError::Daemon(_)))) = end.recv_timeout(FAREWELL) {
+                farewell();
+            }
             outcome
         }
         Ok((Side::Browser, Err(RelayError::Daemon(_)))) => {
             let said = end
                 .recv_timeout(LAST_WORDS)
                 .map_or(Ok(()), |(_, outcome)| outcome);
-            thread::sleep(FAREWELL);
+            farewell();
             said
         }
         Ok((Side::Browser, outcome)) => outcome,
         Err(_) => Ok(()),
     }
+}
+
+/// Takes what the browser still says, which is for nobody, until it closes.
+fn farewell() {
+    let (closed, close) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        closed.send(())
+    });
+    let _ = close.recv_timeout(FAREWELL);
 }
 
 fn to_daemon(mut socket: UnixStream) -> Result<(), RelayError> {
