@@ -1,5 +1,10 @@
 //! Included by the tests of each crate that starts servers.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails: a computer without a free port is none to test on"
+)]
+
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
