@@ -58,11 +58,13 @@ fn line_in_firefox(home: &Path, name: &str) -> String {
         );
         said.trim_end().split_once('=').unwrap().1.to_owned()
     };
-    // Firefox writes the serial number as pairs of digits, as OpenSSL writes the fingerprint.
+    // Firefox writes the octets of the INTEGER (X.690, 8.3): one of zeros before a number whose first bit is set.
     let serial = read("-serial");
-    let pairs: Vec<_> = (0..serial.len())
+    let sign = if serial.as_bytes()[0] >= b'8' { "00" } else { "" };
+    let octets = format!("{sign}{serial}");
+    let pairs: Vec<_> = (0..octets.len())
         .step_by(2)
-        .map(|at| &serial[at..at + 2])
+        .map(|at| &octets[at..at + 2])
         .collect();
     format!(
         "CN={name},O=Trien,C=VN\t{}\t{}",
