@@ -59,5 +59,4 @@ mod timing;
 pub mod tokens;
 pub mod transport;
 pub mod trust;
-mod vigil;
 mod wall_clock;

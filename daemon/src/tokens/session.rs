@@ -56,6 +56,8 @@ pub struct ModuleSession {
     entry: TokenEntry,
     key: Option<KeyName>,
     pin: PinNeed,
+    /// The reading end of the pipe that PINs come through, until a request takes it along.
+    pipe: Option<OwnedFd>,
     /// It was opened just now, and `pin` is of then.
     fresh: bool,
     /// When somebody logged in.
@@ -76,6 +78,7 @@ impl ModuleSession {
             entry,
             key,
             pin,
+            pipe: None,
             fresh: true,
             unlocked: None,
             clock,
@@ -415,17 +418,16 @@ impl SigningSession for ModuleSession {
 
     async fn attach_pin_pipe(&mut self, pipe: OwnedFd) -> Result<(), TokenError> {
         self.fresh = false;
-        let deadline = self.lease.worker().deadlines().enumerate;
-        self.lease
-            .call(|session| Call::AttachPinPipe { session }, vec![pipe], deadline)
-            .await
-            .map(|_| ())
+        // A request of its own would be one more wake-up of two processes, for nothing that the token has to do with.
+        self.pipe = Some(pipe);
+        Ok(())
     }
 
     async fn skip_pin(&mut self) -> Result<(), TokenError> {
         let deadline = self.lease.worker().deadlines().login;
+        let pipe = self.pipe.take().into_iter().collect();
         self.lease
-            .call(|session| Call::SkipPin { session }, Vec::new(), deadline)
+            .call(|session| Call::SkipPin { session }, pipe, deadline)
             .await
             .map(|_| ())
     }
@@ -443,9 +445,10 @@ impl SigningSession for ModuleSession {
             let reader = self.entry.reader.as_deref().unwrap_or_default();
             self.lease.may_unlock(reader, &self.entry.manufacturer);
         }
+        let pipe = self.pipe.take().into_iter().collect();
         let answer = self
             .lease
-            .call(|session| Call::Login { session }, Vec::new(), deadline)
+            .call(|session| Call::Login { session }, pipe, deadline)
             .await;
         if let Some(error) = answer.as_ref().err().filter(|error| is_unclear(error)).cloned() {
             // A token without a card has none that could have gone: whether it is locked now is asked at once.

@@ -176,11 +176,10 @@ pub(super) enum Call {
         /// The key to sign with; none to administer the token.
         key: Option<KeyName>,
     },
-    /// One descriptor comes along, to read PINs from: [`Answer::Done`].
-    AttachPinPipe { session: u64 },
-    /// Reads one line of the pipe away, and spends no try: [`Answer::Done`].
+    /// Reads one line of the pipe away, and spends no try: [`Answer::Done`]. The pipe, to read PINs from, comes along with the
+    /// first request of a session that reads from it.
     SkipPin { session: u64 },
-    /// One try: [`Answer::Login`].
+    /// One try: [`Answer::Login`]. The pipe may come along, as above.
     Login { session: u64 },
     /// [`Answer::Signature`], or [`Answer::Login`] if the signature needs a PIN of its own that did not do;
     /// [`Answer::AtReader`] if that PIN is typed at the reader, and the request was not made for as long as that takes.

@@ -1,12 +1,11 @@
 //! A running worker process, and the conversation with it.
 
-use std::collections::HashSet;
 use std::io::{self, IoSlice};
-use std::mem::{Discriminant, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
@@ -18,7 +17,6 @@ use crate::timing::{self, Part};
 use crate::tokens::TokenError;
 use crate::tokens::wire::message::{self, Incoming, MessageError};
 use crate::tokens::wire::{Answer, Call, GREETING, LAST_WORD, MAX_DESCRIPTORS, Reply, Request};
-use crate::vigil::{self, Vigil};
 
 /// How long a process may take to say its last word: at once, unless the computer is busy.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -40,8 +38,6 @@ pub(super) struct Process {
     /// The reader of a card of which the module said at a login or a signature what may mean that the card went: before the
     /// reader has said how it stands, nothing more is asked of the module.
     pub(super) doubt: Option<String>,
-    /// Requests whose answer took so long, the last time, that one slept meanwhile.
-    slow: HashSet<Discriminant<Call>>,
     /// Which start of the process: sessions of an earlier one are gone.
     pub(super) start: u64,
 }
@@ -61,7 +57,6 @@ impl Process {
             incoming: Incoming::default(),
             last_id: GREETING,
             doubt: None,
-            slow: HashSet::new(),
             start,
         })
     }
@@ -88,22 +83,14 @@ impl Process {
         descriptors: Vec<OwnedFd>,
     ) -> io::Result<Result<Answer, TokenError>> {
         self.last_id += 1;
-        let (kind, part) = (std::mem::discriminant(&call), part(&call));
-        let soon = !self.slow.contains(&kind);
+        let part = part(&call);
         let bytes = message::encode(&Request {
             id: self.last_id,
             call,
         })?;
         self.send(&bytes, &descriptors).await?;
         drop(descriptors);
-        let began = Instant::now();
-        let reply = self.answer(self.last_id, Vigil::begin(soon)).await;
-        if began.elapsed() < vigil::LONGEST {
-            self.slow.remove(&kind);
-        } else {
-            self.slow.insert(kind);
-        }
-        let reply = reply?;
+        let reply = self.answer(self.last_id).await?;
         if let Some(part) = part {
             timing::spent(part, Duration::from_micros(reply.took_us));
         }
@@ -124,14 +111,14 @@ impl Process {
 
     /// The answer of that number; another one means that the two ends no longer speak of the same thing.
     pub(super) async fn receive(&mut self, id: u64) -> io::Result<Result<Answer, TokenError>> {
-        Ok(self.answer(id, Vigil::begin(false)).await?.outcome)
+        Ok(self.answer(id).await?.outcome)
     }
 
-    async fn answer(&mut self, id: u64, vigil: Vigil) -> io::Result<Reply> {
+    async fn answer(&mut self, id: u64) -> io::Result<Reply> {
         let reply = tokio::select! {
             // What it said before its end counts.
             biased;
-            reply = reply(&self.socket, &mut self.incoming, vigil) => reply?,
+            reply = reply(&self.socket, &mut self.incoming) => reply?,
             // A child that the module has left behind holds the other end of the socket open.
             () = ended(self.group, &mut self.ends) => return Err(MessageError::Truncated.into()),
         };
@@ -159,7 +146,7 @@ async fn ended(child: Pid, ends: &mut unix::Signal) {
 /// What a signature spends in a call; none of those beside it.
 const fn part(call: &Call) -> Option<Part> {
     match call {
-        Call::Pin { .. } | Call::Open { .. } | Call::AttachPinPipe { .. } => Some(Part::Opening),
+        Call::Pin { .. } | Call::Open { .. } => Some(Part::Opening),
         Call::Login { .. } => Some(Part::Login),
         Call::Sign { .. } => Some(Part::Signing),
         _ => None,
@@ -167,23 +154,14 @@ const fn part(call: &Call) -> Option<Part> {
 }
 
 /// The next message.
-async fn reply(socket: &UnixStream, incoming: &mut Incoming, vigil: Vigil) -> io::Result<Reply> {
+async fn reply(socket: &UnixStream, incoming: &mut Incoming) -> io::Result<Reply> {
     loop {
         if let Some(reply) = incoming.take()? {
             return Ok(reply);
         }
-        let awake = vigil.goes_on();
-        let read = match awake {
-            // The kernel itself is asked: the runtime learns what came when it is woken.
-            true => incoming.fill(|room| Ok(rustix::net::recv(socket, room, RecvFlags::DONTWAIT)?.0)),
-            false => incoming.fill(|room| socket.try_read(room)),
-        };
-        match read {
+        match incoming.fill(|room| socket.try_read(room)) {
             Ok(0) => return Err(MessageError::Truncated.into()),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && awake => {
-                tokio::task::yield_now().await;
-            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.readable().await?,
             Err(error) => return Err(error),
         }
@@ -196,9 +174,7 @@ pub(super) async fn may_await_a_card(process: &mut Process) -> Option<bool> {
     rustix::net::shutdown(&process.socket, Shutdown::Write).ok()?;
     let word = async {
         loop {
-            let said = reply(&process.socket, &mut process.incoming, Vigil::begin(false))
-                .await
-                .ok()?;
+            let said = reply(&process.socket, &mut process.incoming).await.ok()?;
             // An answer that comes too late after all stands before it.
             match said.outcome {
                 Err(TokenError::Held { .. }) if said.id == LAST_WORD => return Some(true),

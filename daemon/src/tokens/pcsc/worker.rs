@@ -72,7 +72,7 @@ fn serve(
     };
     let mut at_reader = None;
     // A card takes long enough for anybody to wake up.
-    while let Some((Request { id, call }, descriptors)) = channel.receive(false)? {
+    while let Some((Request { id, call }, descriptors)) = channel.receive()? {
         let patience = patience(&call, deadlines, at_reader);
         let began = Instant::now();
         let outcome = counter.ask(Work { call, descriptors }, patience);

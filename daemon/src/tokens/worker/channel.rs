@@ -9,7 +9,6 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use crate::tokens::wire::message::{self, Incoming, MessageError};
 use crate::tokens::wire::{MAX_DESCRIPTORS, Reply, Request};
-use crate::vigil::Vigil;
 
 /// One end of the socket pair.
 #[derive(Debug)]
@@ -30,19 +29,16 @@ impl Channel {
         })
     }
 
-    /// The next request with its descriptors; none when the daemon has closed its end. `soon` if it is likely to come at
-    /// once.
+    /// The next request with its descriptors; none when the daemon has closed its end.
     ///
     /// # Errors
     /// Of the socket, or [`MessageError`]; nothing more can be read after it.
-    pub(in crate::tokens) fn receive(&mut self, soon: bool) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
+    pub(in crate::tokens) fn receive(&mut self) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
         let mut descriptors = Vec::new();
-        let vigil = Vigil::begin(soon);
         loop {
             if let Some(request) = self.incoming.take()? {
                 return Ok(Some((request, descriptors)));
             }
-            vigil.watch(&self.socket);
             let socket = &self.socket;
             match self.incoming.fill(|room| read(socket, room, &mut descriptors)) {
                 Ok(0) if self.incoming.is_empty() => return Ok(None),

@@ -112,8 +112,7 @@ fn serve(
         late: Vec::new(),
         told: None,
     };
-    // In the middle of somebody's work the next request is on its way.
-    while let Some((Request { id, call }, descriptors)) = channel.receive(worker.is_at_work())? {
+    while let Some((Request { id, call }, descriptors)) = channel.receive()? {
         let began = Instant::now();
         let outcome = worker.answer(call, descriptors);
         let took_us = wire::microseconds(began.elapsed());
@@ -173,19 +172,14 @@ impl Worker {
                 Ok(Answer::OfficerPin(catalogue::officer_state(&info)))
             }
             Call::Open { token, key } => self.open(token, key),
-            Call::AttachPinPipe { session } => {
-                let pipe = descriptors
-                    .into_iter()
-                    .next()
-                    .ok_or_else(|| missing("a descriptor"))?;
-                self.session(session)?.attach(pipe);
-                Ok(Answer::Done)
-            }
             Call::SkipPin { session } => {
-                self.session(session)?.skip_pin();
+                self.session(session)?.attach(descriptors).skip_pin();
                 Ok(Answer::Done)
             }
-            Call::Login { session } => self.session(session)?.login().map(Answer::Login),
+            Call::Login { session } => {
+                let session = self.session(session)?.attach(descriptors);
+                session.login().map(Answer::Login)
+            }
             Call::Sign {
                 session,
                 algorithm,
@@ -275,11 +269,6 @@ impl Worker {
             .filter(of_it)
             .for_each(|session| session.tell(state));
         self.told = Some((token.clone(), state));
-    }
-
-    /// Somebody has opened a session.
-    fn is_at_work(&self) -> bool {
-        !self.sessions.is_empty()
     }
 
     /// One session a token: PKCS #11 logs the whole process in, so that a second one could sign on the first one's PIN.

@@ -124,8 +124,12 @@ impl Session {
         Ok((session, pin))
     }
 
-    pub(super) fn attach(&mut self, pipe: OwnedFd) {
-        self.pipe = Some(pipe);
+    /// Takes the pipe that PINs come through, if it came along with a request.
+    pub(super) fn attach(&mut self, descriptors: Vec<OwnedFd>) -> &mut Self {
+        if let Some(pipe) = descriptors.into_iter().next() {
+            self.pipe = Some(pipe);
+        }
+        self
     }
 
     /// The person is told that.

@@ -126,8 +126,7 @@ impl Desk<'_> {
     /// A request about the open session.
     pub(super) fn in_session(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, CardError> {
         let number = match &call {
-            Call::AttachPinPipe { session }
-            | Call::SkipPin { session }
+            Call::SkipPin { session }
             | Call::Login { session }
             | Call::Sign { session, .. }
             | Call::Keys { session }
@@ -146,15 +145,14 @@ impl Desk<'_> {
         }
         let mut descriptors = descriptors.into_iter();
         match call {
-            Call::AttachPinPipe { .. } => {
-                self.current()?.pipe = Some(descriptors.next().ok_or(CardError::Unsupported("no pipe"))?);
-                Ok(Answer::Done)
-            }
             Call::SkipPin { .. } => {
-                let _ = self.current()?.pipe.as_ref().map(PinLine::read);
+                let _ = self.piped(descriptors.next())?.pipe.as_ref().map(PinLine::read);
                 Ok(Answer::Done)
             }
-            Call::Login { .. } => self.login().map(Answer::Login),
+            Call::Login { .. } => {
+                self.piped(descriptors.next())?;
+                self.login().map(Answer::Login)
+            }
             Call::Sign {
                 algorithm,
                 digest,
@@ -186,6 +184,13 @@ impl Desk<'_> {
             }
             _ => Err(CardError::Unsupported("a session")),
         }
+    }
+
+    /// The session, with the pipe that PINs come through if it came along with a request.
+    fn piped(&mut self, pipe: Option<OwnedFd>) -> Result<&mut Session, CardError> {
+        let session = self.current()?;
+        session.pipe = pipe.or(session.pipe.take());
+        Ok(session)
     }
 
     fn current(&mut self) -> Result<&mut Session, CardError> {
