@@ -33,7 +33,6 @@ pub use receipt::{Mismatch, manifest_hash};
 use crate::briefly::briefly;
 use crate::policy::ownership::create_private_folder;
 use crate::timing::{self, Part};
-use crate::vigil::Vigil;
 
 /// The record cannot be written; nothing may be signed then.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +150,7 @@ impl Audit {
     }
 
     /// Begins the record of one request: its intent. What becomes of it must be told by [`Intent::conclude`]. The disk
-    /// begins to work on it; [`Intent::approve`] waits for that.
+    /// works on it during [`Intent::settle_during`]; [`Intent::approve`] waits for that.
     ///
     /// # Errors
     /// [`AuditError`].
@@ -161,7 +160,8 @@ impl Audit {
             audit: Arc::clone(self),
             subject,
             open: true,
-            settling: Some(settle(file)),
+            written: Some(file),
+            settling: None,
         })
     }
 
@@ -240,6 +240,8 @@ pub struct Intent {
     audit: Arc<Audit>,
     subject: Subject,
     open: bool,
+    /// The file with the intent, until the disk works on it.
+    written: Option<File>,
     /// The disk at work on the intent.
     settling: Option<JoinHandle<io::Result<()>>>,
 }
@@ -250,6 +252,19 @@ impl Intent {
         learn(&mut self.subject);
     }
 
+    /// Puts the question to the person, and then has the disk work on the intent: waking a thread for that would keep the
+    /// question back.
+    pub async fn settle_during<T>(&mut self, question: impl Future<Output = T>) -> T {
+        let (answer, ()) = tokio::join!(biased; question, async { self.settle() });
+        answer
+    }
+
+    fn settle(&mut self) {
+        if let Some(file) = self.written.take() {
+            self.settling = Some(settle(file));
+        }
+    }
+
     /// Records the person's yes, and waits until the disk has the intent: only then may a PIN reach the token. The yes
     /// itself is on the disk with the result, at the latest.
     ///
@@ -257,6 +272,7 @@ impl Intent {
     /// [`AuditError`].
     pub async fn approve(&mut self) -> Result<(), AuditError> {
         self.audit.put(&self.subject, &Action::Approved)?;
+        self.settle();
         if let Some(settling) = self.settling.take() {
             let began = Instant::now();
             settled(settling).await?;
@@ -347,7 +363,6 @@ fn settle(file: File) -> JoinHandle<io::Result<()>> {
 
 /// Waits until the disk has it.
 async fn settled(settling: JoinHandle<io::Result<()>>) -> Result<(), AuditError> {
-    Vigil::begin(true).over(&settling).await;
     let outcome = settling.await.map_err(io::Error::other)?;
     Ok(outcome?)
 }

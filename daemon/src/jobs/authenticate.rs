@@ -57,10 +57,11 @@ pub async fn run(
         )],
         ..Subject::of_request(permitted.channel(), "authenticate")
     };
-    let intent = context.audit.intend(subject)?;
+    let mut intent = context.audit.intend(subject)?;
     caller.report.stage(Stage::Asking, 0, 1);
     let offer = found.offer(QuestionKind::SignIn, Vec::new());
-    let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
+    let question = consent::ask(&*context.prompter, turn, permitted, offer);
+    let approved = match intent.settle_during(question).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),
     };

@@ -13,7 +13,6 @@ use trien_signatures::validation::CertificateVerdict;
 
 use super::recent::Held;
 use super::{Context, JobError, augment};
-use crate::briefly::briefly;
 use crate::consent::{Candidate, Offer};
 use crate::tokens::{AtHand, HeldCertificate, InReach, PinNeed, Token, TokenError, may_hide_more};
 use crate::trust::Trust;
@@ -322,13 +321,13 @@ fn warnings(
 impl Found {
     /// What is known of a certificate now.
     fn judge(&self, certificate: &Certificate) -> CertificateVerdict {
-        briefly(|| self.trust.judge(certificate, &self.beside, self.now))
+        self.trust.judge(certificate, &self.beside, self.now)
     }
 
     /// The certificates between this one and its root.
     #[must_use]
     pub fn chain(&self, certificate: &Certificate) -> Vec<Certificate> {
-        briefly(|| self.trust.chain(certificate, &self.beside, self.now))
+        self.trust.chain(certificate, &self.beside, self.now)
     }
 
     /// A question for one of these, about these documents and nothing else that the person would have to see.

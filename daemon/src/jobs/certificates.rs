@@ -34,7 +34,8 @@ pub async fn run(
         .intend(Subject::of_request(permitted.channel(), "certificates"))?;
     caller.report.stage(Stage::Asking, 0, 0);
     let offer = found.offer(QuestionKind::ShareCertificate, Vec::new());
-    let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
+    let question = consent::ask(&*context.prompter, turn, permitted, offer);
+    let approved = match intent.settle_during(question).await {
         Ok(approved) => approved,
         Err(error) => {
             let error = JobError::from(error);

@@ -32,14 +32,14 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
     }
     let offered = context.grants.offers(origin, now).ok_or(NotAllowed)?;
     let permissions: Vec<Permission> = offered.iter().map(|scope| permission(*scope)).collect();
-    let intent = context
+    let mut intent = context
         .audit
         .intend(Subject::of_request(channel, "allow_origin"))?;
     let known_before = context.grants.has_ended(origin, now);
     let introduced = context
         .prompter
         .introduce(turn, channel, permissions, known_before);
-    let (granted, days) = match introduced.await {
+    let (granted, days) = match intent.settle_during(introduced).await {
         Ok(introduced) => introduced,
         Err(error) => return Err(end(intent, error.into())),
     };

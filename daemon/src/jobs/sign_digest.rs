@@ -44,7 +44,7 @@ pub async fn run(
         documents: vec![hex::encode(&digest)],
         ..Subject::of_request(permitted.channel(), "sign_digest")
     };
-    let intent = context.audit.intend(subject)?;
+    let mut intent = context.audit.intend(subject)?;
     caller.report.stage(Stage::Asking, 0, 1);
     let document = ShownDocument {
         name: String::new(),
@@ -55,7 +55,8 @@ pub async fn run(
         warnings: Vec::new(),
     };
     let offer = found.offer(QuestionKind::SignDigest, vec![document]);
-    let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
+    let question = consent::ask(&*context.prompter, turn, permitted, offer);
+    let approved = match intent.settle_during(question).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),
     };

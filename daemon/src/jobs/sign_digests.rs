@@ -45,7 +45,7 @@ pub async fn run(
         manifest: Some(manifest_hash(&manifest(&call.digests, &digests))),
         ..Subject::of_request(permitted.channel(), "sign_digests")
     };
-    let intent = context.audit.intend(subject)?;
+    let mut intent = context.audit.intend(subject)?;
     caller
         .report
         .stage(Stage::Asking, 0, u32::try_from(digests.len()).unwrap_or(u32::MAX));
@@ -59,7 +59,8 @@ pub async fn run(
     };
     let documents = call.digests.iter().zip(&digests).map(shown).collect();
     let offer = found.offer(QuestionKind::SignDigest, documents);
-    let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
+    let question = consent::ask(&*context.prompter, turn, permitted, offer);
+    let approved = match intent.settle_during(question).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),
     };

@@ -87,7 +87,7 @@ pub async fn run(
         found = find(context, &call).await?;
     }
 
-    let intent = context.audit.intend(subject(&permitted, &items))?;
+    let mut intent = context.audit.intend(subject(&permitted, &items))?;
     caller.report.stage(Stage::Asking, 0, count(&items));
     let signable = items.iter().filter(|item| item.outcome.is_none());
     let documents = signable.flat_map(Item::shown).collect();
@@ -97,7 +97,8 @@ pub async fn run(
         contents: Some(Arc::new(Shown(shown_of(&items)))),
         ..found.offer(QuestionKind::SignDocuments, documents)
     };
-    let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
+    let question = consent::ask(&*context.prompter, turn, permitted, offer);
+    let approved = match intent.settle_during(question).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),
     };
