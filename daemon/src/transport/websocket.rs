@@ -38,6 +38,9 @@ use crate::policy::Origin;
 const MAX_HALF_OPEN: usize = 32;
 /// Every refusal, byte for byte.
 const REFUSAL: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// Bytes that are read at once. As many are overwritten with zeros before each look at the socket (tungstenite), most of which
+/// bring a request of some hundred.
+const READ_AT_ONCE: usize = 8 * 1024;
 /// How long a refused client may take to read that.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -237,6 +240,7 @@ async fn upgrade(
     };
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])
+        .read_buffer_size(READ_AT_ONCE)
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE);
     upgrade.on_upgrade(async move |socket| {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use base64::Engine;
@@ -387,6 +388,12 @@ impl Session {
         };
         let (waiting, decision) = (manifest.clone(), Arc::clone(&commitment));
         let task = self.running.spawn(async move {
+            let mut work = std::pin::pin!(jobs::run(&context, caller, job));
+            // What may end it is watched once it waits for something: it has its permission, and whoever it waits for
+            // works meanwhile.
+            if let Poll::Ready(result) = futures_util::poll!(&mut work) {
+                return result;
+            }
             tokio::select! {
                 biased;
                 Ok(why) = told => Err(why),
@@ -396,7 +403,7 @@ impl Session {
                     }
                     Err(JobError::NotAllowed(NotAllowed))
                 }
-                result = jobs::run(&context, caller, job) => result,
+                result = work => result,
             }
         });
         self.requests.insert(task.id(), id);
