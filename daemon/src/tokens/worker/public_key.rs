@@ -18,6 +18,13 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 /// id-Ed25519 (RFC 8410)
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
+/// How long points are as certificates have them, uncompressed (SEC 1, 2.3.3), on the curves of NIST, SEC and Brainpool
+/// over primes of 192, 224, 256, 320, 384, 512 and 521 bits.
+const POINTS: [usize; 7] = [49, 57, 65, 81, 97, 129, 133];
+
+/// How long a key of Ed25519 is (RFC 8032, 5.1.5).
+const ED25519_KEY: usize = 32;
+
 /// RFC 8017, A.1.1
 #[derive(Sequence)]
 struct RsaPublicKey {
@@ -41,11 +48,13 @@ pub(super) fn read(
         KeyType::EC => {
             let parameters = octets(module, session, key, AttributeType::EcParams)?;
             let point = octets(module, session, key, AttributeType::EcPoint)?;
-            elliptic(EC_PUBLIC_KEY, Some(AnyRef::from_der(&parameters).ok()?), &point)
+            let curve = AnyRef::from_der(&parameters).ok()?;
+            encode(EC_PUBLIC_KEY, Some(curve), unwrapped(&point, &POINTS))
         }
         KeyType::EC_EDWARDS => {
             let point = octets(module, session, key, AttributeType::EcPoint)?;
-            elliptic(ED25519, None, &point).filter(|_| unwrapped(&point).len() == 32)
+            let point = Some(unwrapped(&point, &[ED25519_KEY])).filter(|point| point.len() == ED25519_KEY);
+            encode(ED25519, None, point?)
         }
         _ => None,
     }
@@ -76,12 +85,14 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
     )
 }
 
-fn elliptic(algorithm: ObjectIdentifier, curve: Option<AnyRef<'_>>, point: &[u8]) -> Option<Vec<u8>> {
-    encode(algorithm, curve, unwrapped(point))
-}
-
 /// `CKA_EC_POINT` is the DER of an OCTET STRING (PKCS #11 3.1, 6.3.3); some tokens give the bare point.
-fn unwrapped(point: &[u8]) -> &[u8] {
+///
+/// The lengths that a bare one has tell: in DER none is as long as another is bare. Its first octets do not: the one in
+/// front of an uncompressed point is the tag of an OCTET STRING, and the next, of any value, is by chance the right length.
+fn unwrapped<'a>(point: &'a [u8], bare: &[usize]) -> &'a [u8] {
+    if bare.contains(&point.len()) {
+        return point;
+    }
     <&OctetStringRef>::from_der(point).map_or(point, |inner| inner.as_bytes())
 }
 
@@ -93,4 +104,57 @@ fn encode(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> 
     }
     .to_der()
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A point that looks as if it were in DER: the tag of an OCTET STRING, and the length of what follows.
+    fn ambiguous(length: usize) -> Vec<u8> {
+        let rest = u8::try_from(length - 2).expect("a short length");
+        [&[4, rest][..], &vec![0x5a; length - 2]].concat()
+    }
+
+    fn in_der(point: &[u8]) -> Vec<u8> {
+        let point = OctetStringRef::new(point).and_then(|point| point.to_der());
+        point.expect("a short point")
+    }
+
+    #[test]
+    fn a_bare_point_is_told_from_one_in_der_whatever_it_begins_with() {
+        for (length, bare) in [
+            (49, &POINTS[..]),
+            (57, &POINTS),
+            (65, &POINTS),
+            (81, &POINTS),
+            (97, &POINTS),
+            (129, &POINTS),
+            (ED25519_KEY, &[ED25519_KEY]),
+        ] {
+            let point = ambiguous(length);
+            assert!(<&OctetStringRef>::from_der(&point).is_ok(), "{length}");
+            assert_eq!(unwrapped(&point, bare), point, "{length}, bare");
+            assert_eq!(unwrapped(&in_der(&point), bare), point, "{length}, in DER");
+        }
+        // One whose length in DER has two octets, a compressed one, and one of another curve.
+        let longest = [&[4_u8, 1][..], &[0x5a; 131]].concat();
+        let compressed = [&[2_u8][..], &[0x5a; 32]].concat();
+        for point in [longest, compressed, vec![4; 61]] {
+            assert_eq!(unwrapped(&point, &POINTS), point, "bare");
+            assert_eq!(unwrapped(&in_der(&point), &POINTS), point, "in DER");
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_bare_point_is_that_of_the_same_point_in_der() {
+        let p256 = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+        let curve = || Some(AnyRef::from(&p256));
+        let point = ambiguous(65);
+        let info = encode(EC_PUBLIC_KEY, curve(), unwrapped(&point, &POINTS)).expect("a key");
+        let other = encode(EC_PUBLIC_KEY, curve(), unwrapped(&in_der(&point), &POINTS));
+        assert_eq!(other.as_ref(), Some(&info));
+        assert!(info.ends_with(&point));
+        assert!(!differs(&info, &info));
+    }
 }
