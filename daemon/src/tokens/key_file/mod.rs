@@ -172,10 +172,10 @@ fn of_der(der: &[u8], password: Option<&[u8]>) -> Result<Option<Zeroizing<Vec<u8
             sealed.encrypted_data.as_bytes(),
             password,
         )?;
-        return Ok(Some(opened));
+        return right(opened).map(Some);
     }
     if pbe::is_encrypted_key(der) {
-        return pbe::open_encrypted_key(der, password).map(Some);
+        return right(pbe::open_encrypted_key(der, password)?).map(Some);
     }
     if PrivateKeyInfoRef::from_der(der).is_ok() {
         return Ok(Some(Zeroizing::new(der.to_vec())));
@@ -184,6 +184,13 @@ fn of_der(der: &[u8], password: Option<&[u8]>) -> Result<Option<Zeroizing<Vec<u8
         return of_sec1(der, &key).map(Some);
     }
     Ok(is_pkcs1(der).then(|| of_pkcs1(der)))
+}
+
+/// What a password has opened, if it was the right one: once in 256 times a wrong one gives something that is padded as
+/// it should be, and no key.
+fn right(opened: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    PrivateKeyInfoRef::from_der(&opened).map_err(|_| KeyFileError::PasswordWrong)?;
+    Ok(opened)
 }
 
 /// `RSAPrivateKey` (RFC 8017, A.1.2): nine integers, of which the first is the version.
