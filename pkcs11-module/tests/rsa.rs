@@ -156,6 +156,49 @@ alone! {
         }
     }
 
+    /// Either prime may be called the first; exponents and coefficient go by it (RFC 8017, 3.2).
+    fn an_import_with_some_of_its_numbers_keeps_the_order_of_its_primes(home) {
+        const KINDS: [CK_ATTRIBUTE_TYPE; 5] = [
+            CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT,
+        ];
+        let library = Library::initialized();
+        let session = library.user_session();
+        let (public, private) = pair(library, session);
+        let numbers = |key| KINDS.map(|kind| library.get(session, key, kind).unwrap());
+        let value = |kind| bytes(kind, &library.get(session, private, kind).unwrap());
+        let fixed = [
+            number(CKA_CLASS, CKO_PRIVATE_KEY), number(CKA_KEY_TYPE, CKK_RSA), no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE),
+            value(CKA_MODULUS), value(CKA_PUBLIC_EXPONENT), value(CKA_PRIVATE_EXPONENT),
+        ];
+        let create = |more: &[Given]| library.create(session, &[&fixed[..], more].concat());
+        let [p, q, of_p, of_q, _] = numbers(private);
+        for expected in [[&p, &q, &of_p, &of_q], [&q, &p, &of_q, &of_p]] {
+            let key = create(&[bytes(CKA_PRIME_1, expected[0])]).unwrap();
+            let all = numbers(key);
+            assert_eq!(all.each_ref()[..4], expected);
+            private_file(library, session, key, home);
+            let checked = run(home, "openssl", &["rsa", "-in", "key.pem", "-check", "-noout"]).stdout;
+            assert_eq!(String::from_utf8_lossy(&checked).trim(), "RSA key ok");
+            let signature = library.sign(session, CKM_SHA256_RSA_PKCS, key, TEXT).unwrap();
+            assert_eq!(library.verify(session, CKM_SHA256_RSA_PKCS, public, TEXT, &signature), Ok(()));
+            // Each of the numbers tells the order, and so do all but one.
+            let given: Vec<Given> = KINDS.into_iter().zip(&all).map(|(kind, value)| bytes(kind, value)).collect();
+            for place in 0..given.len() {
+                let alone = create(&given[place..=place]).unwrap();
+                assert_eq!(numbers(alone), all, "{place} alone");
+                let others = create(&[&given[..place], &given[place + 1..]].concat()).unwrap();
+                assert_eq!(numbers(others), all, "all but {place}");
+            }
+        }
+        // One number of each order, and one prime twice.
+        for (prime, kind, other) in [
+            (&p, CKA_EXPONENT_1, &of_q), (&q, CKA_EXPONENT_1, &of_p), (&p, CKA_PRIME_2, &p), (&q, CKA_PRIME_2, &q),
+        ] {
+            let mixed = create(&[bytes(CKA_PRIME_1, prime), bytes(kind, other)]);
+            assert_eq!(mixed, Err(CKR_ATTRIBUTE_VALUE_INVALID));
+        }
+    }
+
     fn encryption_goes_both_ways_with_openssl(home) {
         let library = Library::initialized();
         let session = library.user_session();

@@ -63,7 +63,8 @@ impl Draft {
     }
 
     /// An RSA key comes with its modulus and private exponent at least (6.1.3); the rest is computed, and has to agree
-    /// with what is given of it.
+    /// with what is given of it. That also tells which prime is the first, by which exponents and coefficient go (RFC
+    /// 8017, 3.2): without it, the larger one.
     fn recover_numbers(&mut self) -> Result<()> {
         const REST: [CK_ATTRIBUTE_TYPE; 6] = [
             CKA_PUBLIC_EXPONENT,
@@ -77,29 +78,38 @@ impl Draft {
             return Ok(());
         }
         let given = |kind| self.bytes(kind).ok_or(Error::TemplateIncomplete);
-        let numbers = RsaNumbers::recover(
+        let orders = RsaNumbers::recover(
             given(CKA_MODULUS)?,
             given(CKA_PRIVATE_EXPONENT)?,
             self.bytes(CKA_PUBLIC_EXPONENT),
         )?;
-        let RsaNumbers {
-            public_exponent,
-            primes: [prime_1, prime_2],
-            exponents: [exponent_1, exponent_2],
-            coefficient,
-        } = numbers;
-        let found = [
-            Value::bytes(public_exponent),
-            Value::Bytes(prime_1),
-            Value::Bytes(prime_2),
-            Value::Bytes(exponent_1),
-            Value::Bytes(exponent_2),
-            Value::Bytes(coefficient),
-        ];
-        REST.into_iter()
-            .zip(found)
-            .try_for_each(|(kind, value)| self.agree(kind, value))
-            .map_err(|_| Error::AttributeValueInvalid)
+        let orders = orders.map(|numbers| {
+            let RsaNumbers {
+                public_exponent,
+                primes: [prime_1, prime_2],
+                exponents: [exponent_1, exponent_2],
+                coefficient,
+            } = numbers;
+            [
+                Value::bytes(public_exponent),
+                Value::Bytes(prime_1),
+                Value::Bytes(prime_2),
+                Value::Bytes(exponent_1),
+                Value::Bytes(exponent_2),
+                Value::Bytes(coefficient),
+            ]
+        });
+        let agrees = |(kind, value): (&CK_ATTRIBUTE_TYPE, &Value)| {
+            let given = self.attributes.get(kind);
+            given.is_none_or(|given| given == value)
+        };
+        let mut orders = orders.into_iter();
+        let found = orders.find(|found| REST.iter().zip(found).all(agrees));
+        let found = found.ok_or(Error::AttributeValueInvalid)?;
+        for (kind, value) in REST.into_iter().zip(found) {
+            self.insert(kind, value);
+        }
+        Ok(())
     }
 
     /// A scalar is a number (6.3.4); it is kept as long as a field element, as everybody expects to read it.

@@ -15,7 +15,6 @@ const EXPONENTS: [u64; 3] = [65537, 3, 17];
 /// What `CKA_PUBLIC_EXPONENT`, `CKA_PRIME_1` to `CKA_COEFFICIENT` hold, big-endian.
 pub(crate) struct RsaNumbers {
     pub(crate) public_exponent: Vec<u8>,
-    /// The larger prime comes first.
     pub(crate) primes: [Zeroizing<Vec<u8>>; 2],
     /// The private exponent modulo each prime less one.
     pub(crate) exponents: [Zeroizing<Vec<u8>>; 2],
@@ -24,9 +23,10 @@ pub(crate) struct RsaNumbers {
 }
 
 impl RsaNumbers {
-    /// Finds them from the modulus and the private exponent; also the public exponent if it is one of the usual.
+    /// Finds them from the modulus and the private exponent; also the public exponent if it is one of the usual. Either
+    /// prime may be called the first: with the larger one in front, and with the smaller one.
     /// Numbers that belong to no key are `CKR_ATTRIBUTE_VALUE_INVALID`.
-    pub(crate) fn recover(modulus: &[u8], private: &[u8], public: Option<&[u8]>) -> Result<Self> {
+    pub(crate) fn recover(modulus: &[u8], private: &[u8], public: Option<&[u8]>) -> Result<[Self; 2]> {
         let longest = RsaKey::MAX_BITS as usize / 8;
         if [modulus, private, public.unwrap_or_default()]
             .iter()
@@ -40,7 +40,7 @@ impl RsaNumbers {
     }
 }
 
-fn find(modulus: &[u8], private: &[u8], public: Option<&[u8]>) -> Result<RsaNumbers> {
+fn find(modulus: &[u8], private: &[u8], public: Option<&[u8]>) -> Result<[RsaNumbers; 2]> {
     let work = Work::new()?;
     let (modulus, private) = (Number::read(modulus)?, Number::read(private)?);
     if !modulus.is_odd() {
@@ -56,12 +56,15 @@ fn find(modulus: &[u8], private: &[u8], public: Option<&[u8]>) -> Result<RsaNumb
     for public in candidates {
         if let Some(factor) = work.factor(&modulus, &private, &public)? {
             let other = work.quotient(&modulus, &factor)?;
-            let primes = if factor.is_above(&other) {
+            let [larger, smaller] = if factor.is_above(&other) {
                 [factor, other]
             } else {
                 [other, factor]
             };
-            return work.numbers(primes, &private, &public);
+            return Ok([
+                work.numbers([&larger, &smaller], &private, &public)?,
+                work.numbers([&smaller, &larger], &private, &public)?,
+            ]);
         }
     }
     Err(Error::AttributeValueInvalid)
@@ -100,14 +103,15 @@ impl Work {
         Ok(None)
     }
 
-    fn numbers(&self, [first, second]: [Number; 2], private: &Number, public: &Number) -> Result<RsaNumbers> {
+    fn numbers(&self, primes: [&Number; 2], private: &Number, public: &Number) -> Result<RsaNumbers> {
+        let [first, second] = primes;
         let exponents = [
             self.remainder(private, &first.less_one()?)?.bytes(),
             self.remainder(private, &second.less_one()?)?.bytes(),
         ];
         Ok(RsaNumbers {
             public_exponent: public.bytes().to_vec(),
-            coefficient: self.inverse(&second, &first)?.bytes(),
+            coefficient: self.inverse(second, first)?.bytes(),
             primes: [first.bytes(), second.bytes()],
             exponents,
         })
