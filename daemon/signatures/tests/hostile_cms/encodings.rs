@@ -112,12 +112,15 @@ fn n143_numbers_names_and_bits_that_nobody_encodes_are_no_signature() {
     negative[2] |= 0x80;
     let mut zero = serial.clone();
     zero[2..].fill(0);
-    // The signature's BIT STRING of a certificate by a P-256 key begins so.
-    let bits = signer.certificate.as_der();
-    let bits = bits.windows(2).rposition(|window| window == [0, 0x30]).unwrap();
-    let bits = &signer.certificate.as_der()[bits - 2..bits + 2];
+    // The signature's BIT STRING of a certificate by a P-256 key begins so, and goes to the end.
+    let whole = signer.certificate.as_der();
+    let goes_to_the_end = |start: &usize| match whole[*start..] {
+        [3, length, 0, 0x30, ref rest @ ..] => usize::from(length) == rest.len() + 2,
+        _ => false,
+    };
+    let start = (0..whole.len()).find(goes_to_the_end).unwrap();
+    let bits = &whole[start..start + 4];
     let unused = |count: u8| [bits[0], bits[1], count, bits[3]];
-    assert_eq!(bits[0], 3, "a BIT STRING");
     let missing = || Broken(S::NoSigningCertificateFound, R::SignerCertificateMissing);
     let unreadable = || Unreadable(FormatError::Malformed);
     let wrong = || Broken(S::SigCryptoFailure, R::SignatureValueWrong);
