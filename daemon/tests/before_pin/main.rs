@@ -69,6 +69,11 @@ fn today() -> Value {
     json!(now.date().to_string())
 }
 
+/// Whether a day is one of the test that began on this one: what it makes after a midnight is of the next.
+fn is_since(began: &Value, day: &Value) -> bool {
+    [began, &today()].contains(&day)
+}
+
 fn configure(desk: &Desk, lines: &str) {
     std::fs::write(desk.home().join("config/config.toml"), lines).unwrap();
 }

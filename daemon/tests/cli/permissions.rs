@@ -17,17 +17,21 @@ fn permissions_are_listed_in_both_languages() {
         let words = ["origin", "allow", portal, "--scope", "sign", "--scope", "verify"];
         succeed(desk.trien(words).args(until))
     };
+    let times = || {
+        let listed = read_json(&succeed(&mut desk.trien(["origin", "list", "--json"])));
+        ["granted", "expires"].map(|key| {
+            let text = listed[0][key].as_str().unwrap();
+            OffsetDateTime::parse(text, &Rfc3339).unwrap()
+        })
+    };
     // A permission has an end, unless somebody says that it has none.
     allow(&[]);
-    let listed = read_json(&succeed(&mut desk.trien(["origin", "list", "--json"])));
-    let [granted, expires] = ["granted", "expires"].map(|key| {
-        let text = listed[0][key].as_str().unwrap();
-        OffsetDateTime::parse(text, &Rfc3339).unwrap()
-    });
+    let [granted, expires] = times();
     assert_eq!((expires - granted).whole_days(), 365);
     // By the clock on the wall, when it is given and whenever it is looked at.
     let day = |time: OffsetDateTime| time.to_offset(time::macros::offset!(+7)).date().to_string();
     let told = allow(&["--lang", "en"]);
+    let [_, expires] = times();
     assert!(told.contains(&format!("(until {}T", day(expires))), "{told}");
     let line = list("vi");
     let end = line.trim_end().split("đến ").nth(1).unwrap();
