@@ -68,15 +68,23 @@ fn unsigned(number: &[u8]) -> &[u8] {
     number.strip_prefix(&[0]).unwrap_or(number)
 }
 
-/// The INTEGER at the end of a structure, which has at least 128 bytes.
-fn last_integer(der: &[u8]) -> &[u8] {
-    let start = (128..=1025).find(|&len| {
-        let head = der.len().checked_sub(len).map(|start| &der[..start]);
-        head.is_some_and(|head| {
-            head.ends_with(&[2, 0x82, (len >> 8) as u8, len as u8]) || head.ends_with(&[2, 0x81, len as u8])
-        })
-    });
-    unsigned(&der[der.len() - start.unwrap()..])
+/// What is in the first element of some DER, and what stands behind it.
+fn element(der: &[u8]) -> (&[u8], &[u8]) {
+    let (head, length) = match der[1] {
+        0x81 => (3, usize::from(der[2])),
+        0x82 => (4, usize::from(u16::from_be_bytes([der[2], der[3]]))),
+        length => (2, usize::from(length)),
+    };
+    der[head..].split_at(length)
+}
+
+/// The number that the key of a `SubjectPublicKeyInfo` is: in a BIT STRING, behind the algorithm.
+fn public_number(info: &[u8]) -> &[u8] {
+    let (info, _) = element(info);
+    let (_, key) = element(info);
+    let (bits, _) = element(key);
+    let (number, _) = element(&bits[1..]);
+    unsigned(number)
 }
 
 /// A number as so many bytes: DER writes none of the zeros at its front.
@@ -360,7 +368,7 @@ alone! {
         run(home, "openssl", &[&derived[..], &["-out", "secret"]].concat());
         let secret = std::fs::read(home.join("secret")).unwrap();
         assert_eq!(secret.len(), 256);
-        let theirs: [u8; 256] = left_padded(last_integer(&std::fs::read(home.join("theirs.der")).unwrap()));
+        let theirs: [u8; 256] = left_padded(public_number(&std::fs::read(home.join("theirs.der")).unwrap()));
         let open = vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
         let whole = [vec![number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)], open.clone()].concat();
         let key = library.derive(session, CKM_DH_PKCS_DERIVE, &theirs, pair.1, &whole).unwrap();
