@@ -267,8 +267,12 @@ fn make_old(folder: &Path) {
     openssl("ts -reply -in answer.tsr -token_out -out token.der");
     openssl("cms -verify -noverify -binary -inform DER -in token.der -out new.tst");
     let mut info = std::fs::read(folder.join("new.tst")).unwrap();
-    // GeneralizedTime, YYYYMMDDHHMMSSZ.
-    let place = info.windows(3).position(|window| window == [0x18, 0x0F, b'2']);
+    // GeneralizedTime, YYYYMMDDHHMMSSZ: the digest before it may have some of these octets.
+    let is_time = |window: &[u8]| match window {
+        [0x18, 0x0F, digits @ .., b'Z'] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let place = info.windows(17).position(is_time);
     let decade = &mut info[place.unwrap() + 4];
     *decade -= 1;
     std::fs::write(folder.join("old.tst"), info).unwrap();

@@ -166,21 +166,14 @@ fn a_changed_or_hostile_jws_is_not_valid() {
         assert!(!report.valid());
         report.signatures[0].reason.unwrap()
     };
+    // With its quotes: the certificate in the header is in Base64.
+    let renamed = |name: &str| header.replace("\"ES256\"", &format!("\"{name}\""));
     for name in ["none", "HS256", "RS1", "es256", "EdDSA"] {
-        assert_eq!(
-            reason(&header.replace("ES256", name)),
-            Reason::AlgorithmNotAccepted,
-            "{name}"
-        );
+        assert_eq!(reason(&renamed(name)), Reason::AlgorithmNotAccepted, "{name}");
     }
-    assert_eq!(
-        reason(&header.replace("ES256", "ES384")),
-        Reason::AlgorithmParameters
-    );
-    assert_eq!(
-        reason(&header.replace("ES256", "RS256")),
-        Reason::AlgorithmParameters
-    );
+    for name in ["ES384", "RS256"] {
+        assert_eq!(reason(&renamed(name)), Reason::AlgorithmParameters, "{name}");
+    }
     assert_eq!(
         reason(&header.replacen('{', "{\"alg\":\"none\",", 1)),
         Reason::MalformedSignature

@@ -110,7 +110,7 @@ fn a_notice_is_signed_by_itself_or_in_its_message_by_the_taxpayer_and_the_tax_au
             xmlsec1(&pki, &twice, &at).unwrap();
         }
         let text = String::from_utf8(twice).unwrap();
-        let other = text.replace("04/SS", "05/SS");
+        let other = text.replace("<MSo>04/SS", "<MSo>05/SS");
         fails(&verified(&pki, other.as_bytes()), Reason::ReferenceDigestMismatch);
     }
 }

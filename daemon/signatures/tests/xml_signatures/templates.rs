@@ -172,7 +172,7 @@ fn a_signature_right_behind_what_it_signs_is_judged() {
     };
     let report = judged(&signed);
     assert_eq!(report.signatures[0].integrity, Integrity::Intact, "{report:#?}");
-    let report = judged(&signed.replace("tien", "tiem"));
+    let report = judged(&signed.replace(">tien<", ">tiem<"));
     assert_eq!(report.signatures[0].reason, Some(Reason::ReferenceDigestMismatch));
 }
 
