@@ -189,11 +189,7 @@ impl Certificate {
     /// Its serial number in lower-case hexadecimal, without a sign octet.
     #[must_use]
     pub fn serial_hex(&self) -> String {
-        let bytes = self.0.parsed.tbs_certificate().serial_number().as_bytes();
-        match bytes {
-            [0, rest @ ..] if !rest.is_empty() => hex::encode(rest),
-            _ => hex::encode(bytes),
-        }
+        serial_hex(self.0.parsed.tbs_certificate().serial_number().as_bytes())
     }
 
     /// From when it is valid.
@@ -442,6 +438,14 @@ fn extensions_are_single(certificate: &CertificateInner<Raw>) -> bool {
         .into_iter()
         .flatten()
         .all(|extension| seen.insert(extension.extn_id))
+}
+
+/// A serial number in lower-case hexadecimal. DER puts a zero before one that would else be below zero.
+pub(crate) fn serial_hex(octets: &[u8]) -> String {
+    match octets {
+        [0, rest @ ..] if !rest.is_empty() => hex::encode(rest),
+        _ => hex::encode(octets),
+    }
 }
 
 fn to_offset_date_time(time: &x509_cert::time::Time) -> OffsetDateTime {

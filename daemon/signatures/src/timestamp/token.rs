@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{Imprint, TimestampError};
 use crate::algorithm::{Hash, SignatureAlgorithm};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, serial_hex};
 use crate::cms::tlv::{Element, Elements, Malformed, tag};
 use crate::cms::{self, SignedData, clock};
 use crate::material::ValidationMaterial;
@@ -99,10 +99,10 @@ impl TimestampToken {
         self.policy.to_string()
     }
 
-    /// The authority's serial number, lower-case hexadecimal.
+    /// The authority's serial number in lower-case hexadecimal, without a sign octet.
     #[must_use]
     pub fn serial_hex(&self) -> String {
-        hex::encode(&self.serial)
+        serial_hex(&self.serial)
     }
 
     /// The hash function of the imprint; none where it is not one that is known. SHA-1 is among those.
