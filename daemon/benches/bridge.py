@@ -13,7 +13,8 @@ after a login also unseals and reads the key: what a program gets that calls the
 is added by that. In a batch what is added is what is beyond the bare `C_Sign`.
 
 What no bridge of several processes can be faster than is measured in the same run (`daemon/examples/hops.rs`): as many of them
-pass each other messages as long, with the same pauses, and do nothing else.
+pass each other messages as long, with the same pauses, and do nothing else; and once more with what no bridge could leave out,
+the JSON, the record and the check of the signature.
 
 *Warm* is what a page finds that has been open for a second: the daemon runs, the module is loaded and its certificates are
 read, the page is connected and has said hello, and a prompt stands ready, with its toolkit, for its question. So between two
@@ -177,17 +178,14 @@ def bare(bench, count):
     return told["sign_ms"], told["first_sign_ms"]
 
 
-def hops(bench, count, login, sign):
-    """Milliseconds of processes that only pass on the messages of a request; the token takes its time in milliseconds."""
-    words = [str(WARM_UP + count), str(round(PAUSE * 1000)), *(str(round(1000 * time)) for time in (login, sign))]
+def least(bench, count, spans, *folder):
+    """Milliseconds of processes that only pass on the messages of a request, and with a folder for the record do what must be
+    done; the token takes its time."""
+    works = (statistics.median(span[place] for span in spans) for place in (3, 4))
+    words = [WARM_UP + count, round(PAUSE * 1000), *(round(1000 * time) for time in works), *folder]
     program = bench.binaries / "examples" / "hops"
-    told = subprocess.run([program, *words], check=True, capture_output=True, text=True).stdout
+    told = subprocess.run([program, *map(str, words)], check=True, capture_output=True, text=True).stdout
     return json.loads(told)[WARM_UP:]
-
-
-def least(bench, count, spans):
-    login, sign = (statistics.median(span[place] for span in spans) for place in (3, 4))
-    return hops(bench, count, login, sign)
 
 
 def requests(bench, count, pause):
@@ -232,6 +230,7 @@ def warm_requests(bench, count, sign, first):
     row("the same, with the prompter and the record on the disk", added(whole, spans, person=False, disk=False), "")
     row("the least that is possible: as many processes pass on the same messages and do nothing else",
         least(bench, count, spans), "")
+    row("the same, and JSON, record and check, which nobody could leave out", least(bench, count, spans, bench.home), "")
     row("**added**, after six seconds in which nothing was asked", added(*requests(bench, max(count // 8, 5), 6)), "")
     row("**added**, one straight after the other", added(*requests(bench, count // 4, 0)), "")
     page = WebSocket(bench)
@@ -320,6 +319,7 @@ def beside_softhsm(binaries, count):
         sign, first = bare(bench, count)
         whole, spans = requests(bench, count, PAUSE)
         floor = least(bench, count, spans)
+        duties = least(bench, count, spans, bench.home)
     finally:
         bench.daemon.terminate()
         bench.daemon.wait()
@@ -330,6 +330,7 @@ def beside_softhsm(binaries, count):
     row("SoftHSM: **added** beyond the token, person and disk", added(whole, spans), "≤ 0.5 ms, ≤ 2 ms")
     row("SoftHSM: the same, beyond the next `C_Sign`", added(whole, spans, sign=sign), "")
     row("SoftHSM: the least that is possible", floor, "")
+    row("SoftHSM: the same, and JSON, record and check", duties, "")
 
 
 def main():
