@@ -52,6 +52,7 @@ test='
 command:git         git
 command:firefox-esr firefox-esr
 command:Xvfb        xvfb
+command:xkbcomp     x11-xkb-utils
 command:xauth       xauth
 command:openbox     openbox
 command:xdotool     xdotool

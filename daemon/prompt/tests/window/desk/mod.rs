@@ -22,6 +22,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,7 @@ impl Desk {
             .read_line(&mut number)
             .unwrap();
         let display = format!(":{}", number.trim());
+        give_keyboard(&display);
         let manager = Command::new("openbox")
             .env("DISPLAY", &display)
             .stdin(Stdio::null())
@@ -284,6 +286,19 @@ impl Drop for Desk {
             let _ = process.wait();
         }
     }
+}
+
+/// Before anybody looks at the server's own.
+fn give_keyboard(display: &str) {
+    let keyboard = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/window/desk/keyboard.xkb");
+    let given = Command::new("xkbcomp")
+        .args(["-w", "0"])
+        .args([keyboard.as_os_str(), display.as_ref()])
+        .status();
+    assert!(
+        given.is_ok_and(|status| status.success()),
+        "this test needs xkbcomp"
+    );
 }
 
 pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
