@@ -71,7 +71,6 @@ fn serve(
         return Ok(());
     };
     let mut at_reader = None;
-    // A card takes long enough for anybody to wake up.
     while let Some((Request { id, call }, descriptors)) = channel.receive()? {
         let patience = patience(&call, deadlines, at_reader);
         let began = Instant::now();
