@@ -359,50 +359,43 @@ impl Recipe {
         document: &Sealed,
         signing_time: OffsetDateTime,
     ) -> Result<PreparedDocument, JobError> {
+        let bytes = || document.bytes().map_err(unreadable);
         match self.format {
             // However large these are, little of them is in memory.
             SignatureFormat::Pades => {
                 let prepared = self.pades(signing_time, |request| {
                     pades::prepare_append(document, Some(document.begun()), request)
                 })?;
-                return Ok(PreparedDocument::Pades(Box::new(prepared)));
+                Ok(PreparedDocument::Pades(Box::new(prepared)))
             }
             SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => {
                 let digest = document.digest(self.algorithm.hash()).map_err(unreadable)?;
                 let prepared = Box::new(self.cades(document, digest, signing_time)?);
-                return Ok(match self.format {
+                Ok(match self.format {
                     SignatureFormat::CadesAttached => {
                         PreparedDocument::CadesAttached(prepared, document.size())
                     }
                     _ => PreparedDocument::Cades(prepared),
-                });
+                })
             }
             SignatureFormat::CadesParallel | SignatureFormat::CadesCounter => {
-                return self.further(document, signing_time);
+                self.further(document, signing_time)
             }
-            _ => {}
-        }
-        let bytes = document.bytes().map_err(unreadable)?;
-        match self.format {
-            SignatureFormat::XadesEnveloping | SignatureFormat::XadesDetached => {
-                self.xades(name, bytes, signing_time)
-            }
-            SignatureFormat::Xmldsig => self.xmldsig(bytes, signing_time),
-            SignatureFormat::JadesCompact => self.jades(Serialization::Compact, &bytes, signing_time),
-            SignatureFormat::JadesJson => self.jades(Serialization::Json, &bytes, signing_time),
-            SignatureFormat::AsicE => self.asic(Kind::Extended, Inside::Xades, name, &bytes, signing_time),
-            SignatureFormat::AsicECades => {
-                self.asic(Kind::Extended, Inside::Cades, name, &bytes, signing_time)
-            }
-            SignatureFormat::AsicS => self.asic(Kind::Simple, Inside::Xades, name, &bytes, signing_time),
-            SignatureFormat::AsicSCades => self.asic(Kind::Simple, Inside::Cades, name, &bytes, signing_time),
-            SignatureFormat::Ooxml => self.ooxml(&bytes, signing_time),
             SignatureFormat::XadesEnveloped
-            | SignatureFormat::Pades
-            | SignatureFormat::CadesAttached
-            | SignatureFormat::CadesDetached
-            | SignatureFormat::CadesParallel
-            | SignatureFormat::CadesCounter => self.xades(name, bytes, signing_time),
+            | SignatureFormat::XadesEnveloping
+            | SignatureFormat::XadesDetached => self.xades(name, bytes()?, signing_time),
+            SignatureFormat::Xmldsig => self.xmldsig(bytes()?, signing_time),
+            SignatureFormat::JadesCompact => self.jades(Serialization::Compact, &bytes()?, signing_time),
+            SignatureFormat::JadesJson => self.jades(Serialization::Json, &bytes()?, signing_time),
+            SignatureFormat::AsicE => self.asic(Kind::Extended, Inside::Xades, name, &bytes()?, signing_time),
+            SignatureFormat::AsicECades => {
+                self.asic(Kind::Extended, Inside::Cades, name, &bytes()?, signing_time)
+            }
+            SignatureFormat::AsicS => self.asic(Kind::Simple, Inside::Xades, name, &bytes()?, signing_time),
+            SignatureFormat::AsicSCades => {
+                self.asic(Kind::Simple, Inside::Cades, name, &bytes()?, signing_time)
+            }
+            SignatureFormat::Ooxml => self.ooxml(&bytes()?, signing_time),
         }
     }
 

@@ -112,13 +112,13 @@ mod tests {
 
     /// A point that looks as if it were in DER: the tag of an OCTET STRING, and the length of what follows.
     fn ambiguous(length: usize) -> Vec<u8> {
-        let rest = u8::try_from(length - 2).expect("a short length");
+        let rest = u8::try_from(length - 2).expect("no point here has more than 131 octets");
         [&[4, rest][..], &vec![0x5a; length - 2]].concat()
     }
 
     fn in_der(point: &[u8]) -> Vec<u8> {
         let point = OctetStringRef::new(point).and_then(|point| point.to_der());
-        point.expect("a short point")
+        point.expect("DER has room for 133 octets")
     }
 
     #[test]
@@ -151,7 +151,8 @@ mod tests {
         let p256 = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
         let curve = || Some(AnyRef::from(&p256));
         let point = ambiguous(65);
-        let info = encode(EC_PUBLIC_KEY, curve(), unwrapped(&point, &POINTS)).expect("a key");
+        let info = encode(EC_PUBLIC_KEY, curve(), unwrapped(&point, &POINTS))
+            .expect("a curve and a point make a key");
         let other = encode(EC_PUBLIC_KEY, curve(), unwrapped(&in_der(&point), &POINTS));
         assert_eq!(other.as_ref(), Some(&info));
         assert!(info.ends_with(&point));
