@@ -109,6 +109,7 @@ async function greet(
       onAsking?.();
       reply = await bounded(hello, { ...attempt, timeoutMs: PERMISSION_MS });
     }
+    attempt.signal?.throwIfAborted();
     if (reply === undefined) throw TrienError.local("timed_out", "hello");
     return { conversation, hello: checked(reply.result) };
   } catch (failure) {

@@ -34,8 +34,8 @@ interface Incoming {
 export class Conversation {
   readonly #road: Road;
   readonly #pending = new Map<number, Pending>();
-  /** Who waits for a level, by request. */
-  readonly #waiting = new Map<number, (raised: Raised) => void>();
+  /** Who waits for a level, by request, and how many documents of its reply do. */
+  readonly #waiting = new Map<number, { hear: (raised: Raised) => void; left: number }>();
   readonly #explain: (reason: string) => TrienError;
   /** Hears that the person is asked whether this origin may ask at all; until then `hello` has no reply. */
   onAsking: () => void = () => {};
@@ -71,7 +71,7 @@ export class Conversation {
       this.#pending.set(id, { resolve, reject, onProgress: options.onProgress });
     });
     signal?.addEventListener("abort", cancel, { once: true });
-    if (options.onRaised !== undefined) this.#waiting.set(id, options.onRaised);
+    if (options.onRaised !== undefined) this.#waiting.set(id, { hear: options.onRaised, left: 0 });
     try {
       this.#send(id, method, params, bytes);
       const { result, bytes: received } = await reply;
@@ -108,7 +108,10 @@ export class Conversation {
       this.#pending.get(progress?.request)?.onProgress?.(progress);
     } else if (method === "raised") {
       const raised = params as Raised;
-      this.#waiting.get(raised?.request)?.(raised);
+      const waiting = this.#waiting.get(raised?.request);
+      if (waiting === undefined) return;
+      this.#waitFor(raised.request, waiting.left - 1);
+      waiting.hear(raised);
     } else if (error !== undefined && typeof id !== "number") {
       // Not about one request: the daemon will not talk to this page, and says why.
       this.#end(TrienError.fromReply(error));
@@ -116,8 +119,17 @@ export class Conversation {
     } else if (typeof id === "number" && error !== undefined) {
       this.#pending.get(id)?.reject(TrienError.fromReply(error));
     } else if (typeof id === "number") {
+      const documents = (result as { documents?: { waiting?: boolean }[] } | null)?.documents;
+      this.#waitFor(id, documents?.filter?.(({ waiting }) => waiting).length ?? 0);
       this.#pending.get(id)?.resolve({ result, bytes });
     }
+  }
+
+  /** Of nothing that is to come nobody is kept, nor what he holds. */
+  #waitFor(request: number, left: number): void {
+    const waiting = this.#waiting.get(request);
+    if (left > 0 && waiting !== undefined) waiting.left = left;
+    else this.#waiting.delete(request);
   }
 
   #end(error: TrienError): void {

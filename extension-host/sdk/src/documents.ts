@@ -33,8 +33,10 @@ export type Meter = (done: number, total: number) => void;
 export class Documents {
   readonly #conversation: Conversation;
   readonly #limits: HelloReply;
-  /** By digest, what the daemon holds for this connection or is being sent: true when it is there, false if it failed. */
-  readonly #uploads = new Map<string, Promise<boolean>>();
+  /** By digest, what the daemon holds for this connection, unless it has made room for others since. */
+  readonly #there = new Set<string>();
+  /** By digest, what is being sent: whether it arrived. */
+  readonly #sending = new Map<string, Promise<boolean>>();
 
   constructor(conversation: Conversation, limits: HelloReply) {
     this.#conversation = conversation;
@@ -58,16 +60,21 @@ export class Documents {
 
   /**
    * Sends a request, and its documents when the daemon waits for them: what it refuses is not sent, or not any further.
-   * What the page hears of the way is the same as where they are sent first.
+   * What the page hears of the way is the same as where they are sent first. Where fewer are there than were sent, some have
+   * made room for others, and all are sent anew: of what is there still that is one piece.
    */
   async request<Result>(method: string, params: object, documents: Held[], options: RequestOptions, meter: Meter): Promise<Result> {
-    let sending: Promise<void> | undefined;
+    let sending = false;
     let failure: unknown;
     return together(options.signal, async (end) => {
       const { signal } = end;
       const onProgress: RequestOptions["onProgress"] = (progress) => {
         if (progress.stage !== "collecting") return options.onProgress?.(progress);
-        sending ??= this.upload(documents, signal, meter).catch((error: unknown) => {
+        if (sending) return;
+        sending = true;
+        const sent = documents.filter(({ source }) => this.#there.has(source.sha256)).length;
+        if (sent > progress.done) this.forget(documents);
+        void this.upload(documents, signal, meter).then(() => (sending = false), (error: unknown) => {
           // For what it does not take the daemon ends the request, and says more of it there.
           if (error instanceof TrienError && error.code === "upload_mismatch") return;
           failure ??= error;
@@ -80,6 +87,11 @@ export class Documents {
         throw failure ?? error;
       }
     });
+  }
+
+  /** The daemon does not hold these any more, or not all of them. */
+  forget(documents: Held[]): void {
+    for (const { source } of documents) this.#there.delete(source.sha256);
   }
 
   /** Uploads what the daemon does not hold yet. */
@@ -103,17 +115,18 @@ export class Documents {
     signal: AbortSignal | undefined,
     meter: (done: number) => void,
   ): Promise<void> {
-    for (let running; (running = this.#uploads.get(reference.sha256)) !== undefined; ) {
-      if (await unlessAborted(running, signal)) return meter(reference.size);
+    const { sha256, size } = reference;
+    if (this.#there.has(sha256)) return meter(size);
+    for (let running; (running = this.#sending.get(sha256)) !== undefined; ) {
+      if (await unlessAborted(running, signal)) return meter(size);
     }
     const sending = this.#send(reference, source, signal, meter);
-    const settled = sending.then(() => true, () => false);
-    this.#uploads.set(reference.sha256, settled);
+    this.#sending.set(sha256, sending.then(() => true, () => false));
     try {
       await sending;
-    } catch (error) {
-      this.#uploads.delete(reference.sha256);
-      throw error;
+      this.#there.add(sha256);
+    } finally {
+      this.#sending.delete(sha256);
     }
   }
 
@@ -192,6 +205,6 @@ export class Documents {
 
   #check(reference: DocumentRef, digest: string): void {
     if (digest !== reference.sha256) throw TrienError.local("internal", "download: another digest");
-    this.#uploads.set(digest, Promise.resolve(true));
+    this.#there.add(digest);
   }
 }

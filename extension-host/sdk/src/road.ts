@@ -33,6 +33,7 @@ export function bounded<T>(promise: Promise<T>, { timeoutMs, signal }: Attempt):
     const abort = () => reject(signal?.reason);
     const timer = setTimeout(() => resolve(undefined), timeoutMs);
     signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
     promise.then(resolve, reject).finally(() => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);

@@ -52,7 +52,7 @@ export interface SignDocumentsOptions extends CallOptions {
   /** Hears of each document that waited and has its level now, as long as the connection lasts. */
   onRaised?: (raised: RaisedDocument) => void;
   /**
-   * 16 to 64 letters, digits and `-`, of the page's own making, kept by it: for a day the same call with the same key signs
+   * 16 to 64 letters, digits, `-` and `_`, of the page's own making, kept by it: for a day the same call with the same key signs
    * nothing anew and asks nobody, and its results are as far as they have come. For documents that wait while the page is
    * gone; sixteen such calls of a site are kept so long, and what is more for ten minutes.
    */
@@ -80,7 +80,7 @@ export interface BlobResults {
 /** A call whose reply the page can ask for again when it is another page: reloaded, or come back. */
 export interface KeyedOptions extends CallOptions {
   /**
-   * 16 to 64 letters, digits and `-`, of the page's own making, kept by it: for ten minutes the same call with the same key
+   * 16 to 64 letters, digits, `-` and `_`, of the page's own making, kept by it: for ten minutes the same call with the same key
    * signs nothing anew, asks nobody, and has the reply that was lost. If absent, the library makes one for each call.
    */
   idempotencyKey?: string;
@@ -175,6 +175,8 @@ export class Trien {
   #documents: Documents;
   #hello: HelloReply;
   #closed = false;
+  /** By SHA-256, on which connection the page saw a certificate last. */
+  readonly #shown = new Map<string, Conversation>();
   /** While a connection that was lost is made anew. */
   #renewal: Promise<void> | undefined;
 
@@ -206,7 +208,9 @@ export class Trien {
    */
   async certificates(options: CallOptions & { taxCode?: string } = {}): Promise<Certificate> {
     const params = present({ tax_code: options.taxCode });
-    return this.#ask<Certificate>("certificates", params, options);
+    const certificate = await this.#ask<Certificate>("certificates", params, options);
+    this.#saw(certificate);
+    return certificate;
   }
 
   /**
@@ -234,14 +238,15 @@ export class Trien {
     }), options.idempotencyKey);
     let replied: (result: SignedDocuments) => void = () => {};
     const reply = new Promise<SignedDocuments>((resolve) => (replied = resolve));
-    const onRaised = options.onRaised === undefined ? undefined : async (raised: Raised) => {
-      options.onRaised?.(await this.#fetchRaised(raised, await reply));
-    };
+    // It may be kept for long, and the page's documents are not to be.
+    const tell = options.onRaised;
+    const onRaised = tell && (async (raised: Raised) => tell(await this.#fetchRaised(raised, await reply)));
     const collected: (SignResult | SignBlobResult)[] = [];
     const mayRepeat = "idempotency_key" in params;
     for (let left = mayRepeat ? RENEWALS : 0; ; left -= 1) {
       const result = await this.#ask<SignedDocuments>("sign_documents", params, { ...options, onRaised }, held);
       replied(result);
+      this.#saw(result.certificate);
       try {
         await this.#collect(result, options, collected);
         return { documents: collected, certificate: result.certificate, receipt: result.receipt };
@@ -298,6 +303,21 @@ export class Trien {
     return { ...params, idempotency_key: key ?? crypto.randomUUID() };
   }
 
+  #saw(certificate: Certificate | undefined): void {
+    if (certificate !== undefined) this.#shown.set(certificate.sha256, this.#conversation);
+  }
+
+  /**
+   * Which certificates the page was shown, the daemon knows of a connection alone. On another one than that of then, the
+   * person is asked for it once more.
+   */
+  async #isShownAnew(error: unknown, params: { certificate?: string }, signal: AbortSignal | undefined): Promise<boolean> {
+    const { certificate } = params;
+    const shown = certificate === undefined ? undefined : this.#shown.get(certificate);
+    if (!isCode(error, "certificate_not_found") || shown === undefined || shown === this.#conversation) return false;
+    return (await this.certificates(signal ? { signal } : {})).sha256 === certificate;
+  }
+
   /** The document that a note names; what it waited as is named in the reply. */
   async #fetchRaised({ from, sha256, size, level }: Raised, { documents }: SignedDocuments): Promise<RaisedDocument> {
     const waited = documents.find((item) => item.status === "signed" && item.sha256 === from);
@@ -328,8 +348,10 @@ export class Trien {
         return await this.#lasting(request, mayRepeat, signal);
       } catch (error) {
         const lost = held.length > 0 && !this.#documents.manifestFirst && isCode(error, "document_missing");
-        if (!lost || left === 0) throw error;
+        if (left === 0 || !(lost || (await this.#isShownAnew(error, params, signal)))) throw error;
+        if (!lost) continue;
       }
+      this.#documents.forget(held);
       await upload();
     }
   }

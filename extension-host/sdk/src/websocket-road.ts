@@ -18,6 +18,7 @@ import { foresee, isFramedElsewhere, obstacleOf } from "./diagnosis.ts";
 export async function openWebSocket(port: number, framed: boolean, attempt: Attempt): Promise<WebSocketRoad> {
   if (!framed && isFramedElsewhere()) throw TrienError.blocked("frame", "framed");
   const foreseen = await foresee();
+  attempt.signal?.throwIfAborted();
   if (foreseen !== undefined) throw TrienError.blocked(foreseen, foreseen);
   const url = `ws://127.0.0.1:${port}${WEBSOCKET_PATH}`;
   const outcome = await dial(url, attempt);

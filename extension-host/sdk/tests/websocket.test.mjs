@@ -109,6 +109,23 @@ function collecting(capabilities = ["manifest"]) {
 
 const methods = ({ heard }) => heard.map(({ method }) => method);
 
+test("what has made room for other documents is sent anew", async (context) => {
+  for (const override of [collecting(), {}]) {
+    const { trien, conversation } = await connected(context, override);
+    const [first, second] = [{ name: "a", bytes: bytes(PIECE + 1) }, { name: "b", bytes: bytes(9) }];
+    const sign = (documents) => trien.signDocuments({ documents, format: "pades", signal: AbortSignal.timeout(10_000) });
+    const [{ bytes: signed }] = (await sign([first, second])).documents;
+    const sent = () => conversation.heard.filter(({ method }) => method === "upload").length;
+    assert.equal(sent(), 3);
+    conversation.documents.delete(createHash("sha256").update(first.bytes).digest("hex"));
+    assert.deepEqual((await sign([second, first])).documents[1].bytes, signed);
+    assert.equal(sent(), 3 + 3, "which of them it was, nobody says");
+    // What came back is held as what was sent.
+    conversation.documents.clear();
+    assert.equal((await sign([{ name: "a", bytes: signed }])).documents[0].bytes.length, signed.length + 9);
+  }
+});
+
 test("the manifest goes first, and the documents when the daemon waits for them; the page hears the same", async (context) => {
   const { trien, conversation } = await connected(context, collecting());
   const large = bytes(2 * PIECE + 17);
@@ -455,13 +472,14 @@ test("the page's own key goes with each call that signs", async (context) => {
 });
 
 test("a document that waits for its level is handed over when it has it, under the key that the page keeps", async (context) => {
+  let note;
   const waiting = ({ params, id, answer, documents, conversation }) => {
     const [{ name, sha256 }] = params.documents;
     const raised = Buffer.from("raised");
     const raisedName = createHash("sha256").update(raised).digest("hex");
     documents.set(raisedName, raised);
     answer({ documents: [{ status: "signed", name, sha256, size: documents.get(sha256).length, level: "B-B", waiting: true }] });
-    const note = { request: id, from: sha256, sha256: raisedName, size: raised.length, level: "B-T" };
+    note = { request: id, from: sha256, sha256: raisedName, size: raised.length, level: "B-T" };
     // Not of this request, and of none at all: nobody hears them.
     for (const request of [id + 1, undefined]) conversation.reply({ jsonrpc: "2.0", method: "raised", params: { ...note, request } });
     conversation.reply({ jsonrpc: "2.0", method: "raised", params: note });
@@ -481,13 +499,63 @@ test("a document that waits for its level is handed over when it has it, under t
   const { name, level, bytes: made, error } = await raised;
   assert.deepEqual([name, level, Buffer.from(made).toString(), error], ["đơn.pdf", "B-T", "raised", undefined]);
   assert.equal(heard.length, 2, "once");
+  conversation.reply({ jsonrpc: "2.0", method: "raised", params: note });
+  await trien.certificates();
+  assert.equal(heard.length, 2, "nothing waits any more, and nobody is kept for it");
   const { params } = conversation.heard.find(({ method }) => method === "sign_documents");
   assert.deepEqual([params.level, params.idempotency_key], ["B-T", key]);
 });
 
-test("an aborted connect", async () => {
+test("an aborted connect, whatever it is at", async (context) => {
+  const peer = await listenWebSocket();
+  context.after(peer.close);
+  const connect = (signal) => Trien.connect({ roads: ["websocket"], port: peer.port, signal });
   openPage();
-  await rejects(Trien.connect({ roads: ["websocket"], signal: AbortSignal.abort() }), "cancelled");
+  await rejects(connect(AbortSignal.abort()), "cancelled");
+  const end = new AbortController();
+  const connecting = connect(end.signal);
+  end.abort();
+  await rejects(connecting, "cancelled");
+  // While the browser is asked how it stands with its permission.
+  const later = new AbortController();
+  openPage({ permission: "granted" });
+  const { query } = navigator.permissions;
+  navigator.permissions.query = async (name) => (later.abort(), query(name));
+  await rejects(connect(later.signal), "cancelled");
+  assert.equal(peer.conversations.length, 0, "nobody has knocked");
+  // While it greets.
+  openPage();
+  const greeting = new AbortController();
+  const slow = await listenWebSocket({ override: { hello: () => greeting.abort() } });
+  context.after(slow.close);
+  await rejects(Trien.connect({ roads: ["websocket"], port: slow.port, signal: greeting.signal }), "cancelled");
+});
+
+test("a certificate that the page saw on a connection that is lost is asked for once more", async (context) => {
+  openPage();
+  const sha256 = "22".repeat(32);
+  const sign_digest = ({ conversation, params, answer, refuse }) =>
+    conversation.seen && params.certificate === sha256 ? answer({ signature: "AA==" }) : refuse("certificate_not_found");
+  const certificates = ({ conversation, answer }) => {
+    conversation.seen = true;
+    answer({ sha256, subject: { common_name: "Nguyễn Văn An" } });
+  };
+  const peer = await listenWebSocket({ override: { sign_digest, certificates } });
+  const trien = await Trien.connect({ roads: ["websocket"], port: peer.port });
+  context.after(() => (trien.close(), peer.close()));
+  const sign = (certificate) => trien.signDigest({ certificate, hash: "SHA-256", digest: bytes(32) });
+  await rejects(sign(sha256), "certificate_not_found");
+  await trien.certificates();
+  assert.equal((await sign(sha256)).signature, "AA==");
+  peer.conversations[0].socket.terminate();
+  await trien.signDocuments({ documents: [{ name: "a", bytes: bytes(9) }], format: "pades", idempotencyKey: "0123456789abcdef" });
+  assert.equal((await sign(sha256)).signature, "AA==");
+  assert.deepEqual(methods(peer.conversations[1]).slice(-3), ["sign_digest", "certificates", "sign_digest"]);
+  await rejects(sign("11".repeat(32)), "certificate_not_found");
+  assert.equal(methods(peer.conversations[1]).filter((method) => method === "certificates").length, 1, "of another it saw none");
+  // On the same connection the daemon's word stands: the token was pulled, say.
+  peer.conversations[1].seen = false;
+  await rejects(sign(sha256), "certificate_not_found");
 });
 
 test("an error says whether the same request, made again, may succeed", async (context) => {

@@ -41,12 +41,13 @@ const PAGE = `<!doctype html><title>Cổng</title><script>
   import { Trien } from "/sdk.js";
   window.connect = async () => (window.trien = await Trien.connect({ roads: ["extension"] })).road;
   const content = (salt) => Uint8Array.from({ length: ${PIECE * PIECES} }, (_, at) => (at * 31 + salt) & 255);
-  window.begin = (salt, swallow) => {
+  window.share = async () => (await trien.certificates()).sha256;
+  window.begin = (salt, swallow, certificate) => {
     Object.assign(window, { replies: {}, swallow, swallowed: false, stages: [], ended: 0, outcome: undefined });
     const documents = [{ name: "Hồ sơ.bin", bytes: content(salt) }];
     const onProgress = ({ stage }) => stages.at(-1) === stage || stages.push(stage);
     const end = (outcome) => Object.assign(window, { outcome, ended: window.ended + 1 });
-    trien.signDocuments({ documents, format: "cades_attached", onProgress }).then(
+    trien.signDocuments({ documents, format: "cades_attached", onProgress, ...(certificate && { certificate }) }).then(
       ({ documents: [{ name, bytes, error }], receipt }) => end({ name, size: bytes?.length, error: error?.code, receipt }),
       ({ code, detail }) => end({ error: code + " " + detail }),
     );
@@ -73,6 +74,8 @@ async function until(holds, what) {
 const PARTS = [
   { what: "an upload", swallow: { method: "upload", nth: 2 }, told: ["asked", "approved", "signed"] },
   { what: "a signature", told: ["asked", "approved", "withdrawn", "asked", "approved", "signed"] },
+  // Of the new connection the daemon knows nothing that the page saw.
+  { what: "a signature by a certificate that the page saw", named: true, told: ["asked", "approved", "withdrawn", "asked", "shared", "asked", "approved", "signed"] },
   { what: "a reply", swallow: { method: "sign_documents", nth: 1 }, told: ["asked", "approved", "signed"] },
   { what: "a download", swallow: { method: "download", nth: 3 }, told: ["asked", "approved", "signed"] },
 ];
@@ -89,12 +92,13 @@ for (const name of ["chromium", "firefox"]) {
     await page.goto(url);
     await page.waitForFunction(() => window.connect !== undefined);
     assert.equal(await page.evaluate(() => window.connect()), "extension");
-    for (const [salt, { what, swallow, told }] of PARTS.entries()) {
+    for (const [salt, { what, swallow, named, told }] of PARTS.entries()) {
       await context.test(what, async () => {
         stage.answer("approve", { pins: [PIN] });
+        const certificate = named && (await page.evaluate(() => window.share()));
         const since = stage.record.length;
         const actions = () => stage.record.slice(since).map(({ record }) => record.action);
-        await page.evaluate((...words) => window.begin(...words), salt, swallow);
+        await page.evaluate((...words) => window.begin(...words), salt, swallow, certificate);
         if (swallow) await until(() => page.evaluate(() => window.swallowed), what);
         else await until(() => actions().includes("approved"), what);
         assert.equal(await page.evaluate(() => window.ended), 0);

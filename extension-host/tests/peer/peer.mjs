@@ -63,6 +63,7 @@ class Conversation {
   upload({ params, answer, refuse, bytes }) {
     const piece = bytes ?? Buffer.from(params.data ?? "", "base64");
     const held = this.documents.get(params.sha256) ?? Buffer.alloc(0);
+    if (params.size > 0 && held.length === params.size) return answer({ received: held.length, sealed: true });
     if (piece.length > MAX_CHUNK || params.offset !== held.length) return refuse("upload_mismatch");
     const document = Buffer.concat([held, piece]);
     const sealed = document.length === params.size;

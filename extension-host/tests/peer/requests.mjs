@@ -168,11 +168,11 @@ export const CASES = [
         ...again.map(({ result }) => JSON.stringify(result.receipt) === JSON.stringify(first.result.receipt)), asked(), told(fetched),
         ...await each(other.call, [
           ["sign_documents", { ...params, format: "cades_detached" }], ["authenticate", { nonce: NONCE, idempotency_key: KEY }], ["sign_digest", digests],
-          ["sign_documents", { ...params, idempotency_key: "short" }],
+          ["sign_documents", { ...params, idempotency_key: "short" }], ["sign_digest", { ...digests, idempotency_key: "f3Yk0a5_8sQvTqJ2xw9-01" }],
         ]),
       ];
     },
-    expected: [true, true, 1, "done", "key_reused", "key_reused", "done", "bad_request"],
+    expected: [true, true, 1, "done", "key_reused", "key_reused", "done", "bad_request", "done"],
   },
   {
     name: "while a request is at work its key is busy, and free when it was taken back", scopes: ALL,

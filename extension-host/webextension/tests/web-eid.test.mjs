@@ -192,16 +192,28 @@ test("n047 the question about the site is part of the time that the page gives t
   session.close();
 });
 
-test("a line that the daemon has ended is made anew", async () => {
-  let made = 0;
-  const { told, status, session } = play({ connect: () => line(["sign_in"], (made += 1, {})) });
+test("a line that was closed, or that the daemon has ended, is made anew, once for all who find it so", async () => {
+  const made = [];
+  let closed = 0;
+  const connect = () => {
+    const one = line(["sign_in"], { close: () => (closed += 1) });
+    made.push(one);
+    return one;
+  };
+  const { told, status, session } = play({ connect });
   await status({ active: false });
   await status({ active: false });
-  assert.deepEqual([made, told.length], [1, 4], "one line serves both");
+  assert.deepEqual([made.length, told.length], [1, 4], "one line serves both");
   session.close();
+  await new Promise(setImmediate);
   await status({ active: false });
-  assert.equal(made, 2);
+  assert.deepEqual([made.length, closed], [2, 1]);
+  made[1].conversation.ended = true;
+  await Promise.all([status({ active: false }), status({ active: false })]);
+  assert.equal(made.length, 3);
   session.close();
+  await new Promise(setImmediate);
+  assert.equal(closed, 2, "none that is open is left behind");
 });
 
 test("whatever a page has asked, its line is given up when nothing came for ten minutes", async (context) => {

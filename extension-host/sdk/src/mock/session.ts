@@ -116,7 +116,7 @@ export class MockSession {
   /** Under a key, the same request gets the same reply, and nobody is asked for it. */
   async #answer(request: Request, job: Job): Promise<object> {
     const { idempotency_key: key } = job.params as { idempotency_key?: string };
-    if (key !== undefined && !/^[A-Za-z0-9-]{16,64}$/.test(key)) throw new Refusal("bad_request");
+    if (key !== undefined && !/^[A-Za-z0-9_-]{16,64}$/.test(key)) throw new Refusal("bad_request");
     // Who may not ask may not ask again either.
     if (!needs(job).every((scope) => this.#scopes.includes(scope))) throw new Refusal("not_allowed");
     if (key === undefined) return (await this.#carryOut(request, job)).result;

@@ -150,7 +150,7 @@ export class WebEidSession {
     if (line === undefined && active && quiet) return this.#dial(active);
     if (kept === undefined || line === undefined || line instanceof Failure || !line.conversation.ended) return line;
     // The daemon ended the line that was kept, for instance because a permission was changed.
-    this.#line = undefined;
+    this.#drop(kept);
     return this.#dial(active);
   }
 
