@@ -104,6 +104,9 @@ pub struct PadesRequest<'a> {
     pub lock: Option<&'a FieldLock>,
     /// Bytes that are kept free in the signature for what is put into it later, mostly a time-stamp.
     pub extra_room: usize,
+    /// More is going to be appended to what is signed: validation data, a document time-stamp. [`check`] refuses what
+    /// can be signed, but not appended to after that.
+    pub goes_on: bool,
 }
 
 /// Which field is signed.
@@ -132,6 +135,7 @@ impl<'a> PadesRequest<'a> {
             certify: None,
             lock: None,
             extra_room: 0,
+            goes_on: false,
         }
     }
 }
@@ -236,6 +240,9 @@ pub fn prepare_append(
 pub fn check(document: &dyn Source, request: &PadesRequest<'_>) -> Result<(), PadesError> {
     let read = Document::open_source(document, Limits::default())?;
     let (mut update, place) = update_of(&read, request)?;
+    if request.goes_on {
+        changes::check_later(&read)?;
+    }
     if !changes::has_signatures(&read)? {
         return Ok(());
     }

@@ -36,6 +36,8 @@ pub(super) struct Recipe {
     format: SignatureFormat,
     /// Whether the level of what is signed is raised.
     raised: bool,
+    /// Whether that takes more than what goes into the signature itself.
+    goes_on: bool,
     signer: Certificate,
     chain: Vec<Certificate>,
     algorithm: SignatureAlgorithm,
@@ -266,6 +268,7 @@ impl Recipe {
         Ok(Self {
             format: call.format,
             raised: call.level.is_some_and(|level| level != call::Level::BB),
+            goes_on: call.level.is_some_and(|level| level > call::Level::BT),
             algorithm: algorithm(&signer, (call.padding, call.hash), offered)?,
             signer,
             chain,
@@ -420,6 +423,7 @@ impl Recipe {
             // Whoever signs at B-B today may raise it later: without room, the time-stamp has to be one of the document,
             // which other validators do not take for the signature's own.
             extra_room: pades::TIME_STAMP_ROOM,
+            goes_on: self.goes_on,
             ..PadesRequest::new(&self.signer, self.algorithm, signing_time)
         };
         Ok(work(&request)?)

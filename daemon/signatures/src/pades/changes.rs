@@ -52,6 +52,14 @@ pub(super) fn check_comparable(document: &Document<'_>) -> Result<(), PdfError> 
     }
 }
 
+/// As [`check_comparable`], for a document that nobody may have signed yet, and once it is signed.
+///
+/// # Errors
+/// [`PdfError`] of what cannot be read.
+pub(super) fn check_later(document: &Document<'_>) -> Result<(), PdfError> {
+    roles::check(document)
+}
+
 /// Whether somebody has signed.
 ///
 /// # Errors

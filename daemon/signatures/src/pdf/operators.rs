@@ -20,6 +20,8 @@ pub(super) struct Operation<'c> {
 pub(super) struct Operators<'c> {
     lexer: Lexer<'c>,
     limits: Limits,
+    /// Whether it ended before the content did. Other readers go on behind what makes no sense.
+    pub(super) stopped: bool,
 }
 
 impl<'c> Operators<'c> {
@@ -27,6 +29,7 @@ impl<'c> Operators<'c> {
         Self {
             lexer: Lexer::new(content, 0),
             limits: limits.clone(),
+            stopped: false,
         }
     }
 
@@ -53,7 +56,10 @@ impl<'c> Iterator for Operators<'c> {
             let is_operand = matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'/' | b'(' | b'<' | b'[');
             if is_operand {
                 let mut parser = Parser::with(self.lexer.again(), &self.limits);
-                let node = parser.value().ok()?;
+                let Ok(node) = parser.value() else {
+                    self.stopped = true;
+                    return None;
+                };
                 self.lexer.position = parser.lexer.position;
                 if operands.len() < MAX_OPERANDS {
                     operands.push(node);
@@ -62,7 +68,10 @@ impl<'c> Iterator for Operators<'c> {
             }
             let name = self.lexer.regular();
             match name {
-                b"" => return None,
+                b"" => {
+                    self.stopped = true;
+                    return None;
+                }
                 b"true" | b"false" | b"null" => {}
                 name => {
                     // With what the dictionary of the image has.

@@ -45,6 +45,8 @@ pub struct PageText {
     hidden: u32,
     /// Letters and digits that are not what their font shows for certain.
     others: u32,
+    /// There is content behind what was read.
+    is_cut_off: bool,
 }
 
 /// What one code shows: mostly one character.
@@ -133,6 +135,12 @@ impl PageText {
     /// that is not certain do not count.
     pub(crate) fn others(&self) -> u32 {
         self.others
+    }
+
+    /// Whether something in the content makes no sense, and what stands behind it was not read. Other readers pass over
+    /// it.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 
     /// How many codes with a character there are.
@@ -358,7 +366,8 @@ impl<'a, 'd> Reader<'a, 'd> {
         };
         let mut saved: Vec<State> = Vec::new();
         let (mut text, mut line) = (IDENTITY, IDENTITY);
-        for operation in Operators::new(content, self.document.limits()) {
+        let mut operations = Operators::new(content, self.document.limits());
+        for operation in operations.by_ref() {
             *self.operators = self
                 .operators
                 .checked_sub(1)
@@ -444,6 +453,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                     .take(self.document, (name, &operands), resources, &mut state)?,
             }
         }
+        self.text.is_cut_off |= operations.stopped;
         Ok(())
     }
 

@@ -301,7 +301,8 @@ impl<'d> Painter<'_, 'd> {
         let mut saved: Vec<State> = Vec::new();
         let mut path = Path::default();
         let mut clips = false;
-        for Operation { name, operands, data } in Operators::new(content, self.document.limits()) {
+        let mut operations = Operators::new(content, self.document.limits());
+        for Operation { name, operands, data } in operations.by_ref() {
             *self.operators = self
                 .operators
                 .checked_sub(1)
@@ -388,7 +389,11 @@ impl<'d> Painter<'_, 'd> {
                 _ => {}
             }
         }
-        Ok(())
+        // Other readers pass over what makes no sense, and paint what stands behind it.
+        match operations.stopped {
+            true => Err(PdfError::Missing("the end of the content")),
+            false => Ok(()),
+        }
     }
 
     fn paint(&mut self, state: &State, area: Area) -> Result<(), PdfError> {

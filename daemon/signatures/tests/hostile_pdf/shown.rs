@@ -616,6 +616,30 @@ fn n127_text_that_cannot_be_seen_is_listed() {
     }
 }
 
+/// Other readers go on behind what makes no sense, and show what stands there.
+#[test]
+fn n127_what_stands_behind_what_makes_no_sense_was_not_looked_through() {
+    let hidden = "1 g BT /F1 12 Tf 40 200 Td (9 trieu dong) Tj ET";
+    let nonsense = [
+        "]", "}", ">>", ")", "<zz>", "12ab", "<< 1 2 >>", "<< /A >>", "<< /A foo >>",
+    ];
+    for before in nonsense {
+        let draft = page(&format!("{before} {hidden}"));
+        assert_found(&draft, FindingKind::Unsearched, 1, before);
+        let content = form("/BBox [0 0 10 10]", &format!("{before} 0 0 10 10 re f"));
+        let stamp = annotated("/Subtype /Stamp /Rect [100 190 200 220] /AP << /N 21 0 R >>", &content);
+        assert_found(&stamp, FindingKind::Unsearched, 1, before);
+    }
+    for sound in [
+        hidden.to_owned(),
+        format!("q BI /W 1 /H 1 /BPC 8 /CS /G ID ] EI Q {hidden}"),
+        format!("true false null unknown {hidden} % ]"),
+        format!("{hidden}  "),
+    ] {
+        assert_found(&page(&sound), FindingKind::HiddenText, 1, &sound);
+    }
+}
+
 #[test]
 fn n127_text_that_is_read_as_another_than_it_shows_is_listed() {
     for (name, content, expected) in [

@@ -1,6 +1,8 @@
 //! What is permitted stays so: document time-stamps, and the ways of other software.
 
-use trien_signatures::pades::{Allowed, FieldLock, PadesError};
+use time::OffsetDateTime;
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien_signatures::pades::{self, Allowed, FieldLock, PadesError, PadesRequest};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{Format, Indication};
 
@@ -106,6 +108,27 @@ fn an_object_that_is_a_number_ends_without_a_space_and_the_document_is_signed_ag
     assert!(report.valid() && report.signatures.len() == 2, "{report:#?}");
     let torn = replace(&draft.classic(), "5912345\nendobj", "5912endobj345\n");
     assert!(try_to_sign(&try_to_sign(&torn).unwrap()).is_err());
+}
+
+/// What is going to be appended to, once it is signed, is refused before it is signed.
+#[test]
+fn a_document_that_can_be_signed_once_only_is_refused_where_more_is_to_be_appended() {
+    let mut draft = Draft::new();
+    draft.set(9, "5912345");
+    let torn = replace(&draft.classic(), "5912345\nendobj", "5912endobj345\n");
+    for (document, goes_on, expected) in [
+        (&torn, false, true),
+        (&torn, true, false),
+        (&draft.classic(), true, true),
+    ] {
+        let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+        let request = PadesRequest {
+            goes_on,
+            ..PadesRequest::new(&OFFICE.1.certificate, algorithm, OffsetDateTime::now_utc())
+        };
+        let checked = pades::check(document, &request);
+        assert_eq!(checked.is_ok(), expected, "{checked:?}");
+    }
 }
 
 /// Signatures that lock fields, those that certify in other software, and the rights that Acrobat gives a form all name the

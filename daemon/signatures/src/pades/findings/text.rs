@@ -19,6 +19,9 @@ pub(super) fn search(document: &Document<'_>, found: &mut Found) -> Result<(), P
         let Some(text) = found.unless_too_many(number, text)? else {
             continue;
         };
+        if text.is_cut_off() {
+            found.add(FindingKind::Unsearched, Some(number));
+        }
         if text.hidden() > 0 {
             found.add(FindingKind::HiddenText, Some(number));
         }
