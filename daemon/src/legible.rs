@@ -1,18 +1,30 @@
 //! Text from elsewhere as a person may see it: names that readers, cards and modules give, what is in certificates and what
 //! a program prints. It is neither to steer a terminal nor to pass for another.
 
-/// A character in place of one that would not be seen, or would change how others are: controls, marks of direction and
-/// spaces without width, by which one name could pass for another.
+/// A character in place of one that would not be seen, or would change how others are: controls, marks of direction, and
+/// what has no shape (Unicode, `Default_Ignorable_Code_Point`), by which one name could pass for another. How an emoji is
+/// drawn may be said.
 pub(crate) fn neutral(character: char) -> char {
     match character {
-        '\u{61c}'
-        | '\u{180e}'
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0e}'
         | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => char::REPLACEMENT_CHARACTER,
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' => char::REPLACEMENT_CHARACTER,
         control if control.is_control() => char::REPLACEMENT_CHARACTER,
         other => other,
     }
@@ -48,6 +60,14 @@ mod tests {
         for mark in marks
             .chars()
             .chain(['\u{1b}', '\r', '\u{7f}', '\u{9b}', '\u{feff}', '\0'])
+            .chain([
+                '\u{ad}',
+                '\u{34f}',
+                '\u{fe00}',
+                '\u{1bca1}',
+                '\u{e0101}',
+                '\u{3164}',
+            ])
         {
             assert_eq!(lines(&format!("a{mark}b\n")), "a\u{fffd}b\n", "{mark:?}");
         }

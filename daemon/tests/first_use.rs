@@ -49,6 +49,53 @@ fn through_the_extension_after_a_click_the_person_is_asked_once() {
     assert_eq!(record(&desk, 3).len(), 3);
 }
 
+/// Whoever reads that it is allowed may go on.
+#[test]
+fn the_person_is_told_that_it_is_allowed_when_it_is_written_down_and_not_before() {
+    let desk = Desk::bare();
+    let file = desk.home().join("config/origins.toml");
+    let told = desk.path("told");
+    let window = format!(
+        r#"#!/usr/bin/python3
+import json, os, socket
+daemon = socket.socket(fileno=0)
+lines = daemon.makefile("r", encoding="utf-8")
+say = lambda message: daemon.sendall((json.dumps(message) + "\n").encode())
+if lines.readline():
+    say({{"type": "shown"}})
+    if not os.path.exists({told:?}):
+        with open({file:?}, "w") as origins:
+            origins.write("what nobody can read")
+    say({{"type": "answer", "decision": "granted", "permissions": ["sign"], "days": 3}})
+    for line in lines:
+        if json.loads(line)["type"] == "finish":
+            with open({told:?}, "a") as told:
+                told.write(line)
+            break
+"#
+    );
+    let daemon = Daemon::with_window(&desk, &window);
+    let said = || std::fs::read_to_string(&told).unwrap_or_default();
+    let ask = || {
+        let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
+        assert_eq!(page.receive().unwrap().0["method"], "permission");
+        page.ask("hello", &json!({ "versions": [1] }));
+        page.receive().unwrap().0
+    };
+    let refused = ask();
+    assert!(refused["error"].is_object(), "{refused}");
+    wait_for(|| said().ends_with('\n'));
+    assert!(
+        said().contains("failed") && !said().contains("done"),
+        "{}",
+        said()
+    );
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(ask()["result"]["scopes"], json!(["sign"]));
+    wait_for(|| said().lines().count() == 2);
+    assert!(said().lines().last().unwrap().contains("done"), "{}", said());
+}
+
 /// What the person reads tells the portal of every month from one that only looks like it.
 #[test]
 fn who_had_a_permission_that_has_ended_is_put_to_the_person_as_known() {

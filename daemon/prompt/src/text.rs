@@ -67,7 +67,7 @@ fn is_invisible(character: char) -> bool {
         | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{E000}'..='\u{F8FF}'
         | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{10FFFF}')
+        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{10FFFF}')
 }
 
 fn shorten(text: &str, limit: usize) -> String {
@@ -216,6 +216,7 @@ mod tests {
             '\u{2060}',
             '\u{2066}',
             '\u{2069}',
+            '\u{1BCA0}',
             '\u{FEFF}',
             '\u{E0041}',
             '\u{E000}',

@@ -57,8 +57,7 @@ impl PinArguments {
                 }
                 opened
             }
-            // Opened anew through the file system, so that the number is checked to be a descriptor of this process.
-            (None, Some(number)) => open(Path::new(&format!("/proc/self/fd/{number}")))?,
+            (None, Some(number)) => inherited(number)?,
             (None, None) => return Ok(Arc::new(TerminalPin::new(shell.language))),
         };
         let kept = given
@@ -74,10 +73,33 @@ impl PinArguments {
 
 /// Opens a file with a PIN in its first line.
 pub(super) fn open(file: &Path) -> Result<OwnedFd, CliError> {
-    File::open(file)
-        .map(OwnedFd::from)
-        .map_err(|error| CliError::file("pin-unreadable", file, &error))
+    let opened = File::open(file).and_then(|opened| match opened.metadata()?.is_dir() {
+        // It can be opened, and not be read.
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => Ok(OwnedFd::from(opened)),
+    });
+    opened.map_err(|error| CliError::file("pin-unreadable", file, &error))
 }
+
+/// A descriptor that whoever started this program has left open for it, opened anew. Those that this program has opened are
+/// closed for others ([`CLOSED_FOR_OTHERS`]): the beginning of a document, say, is no try at a PIN.
+fn inherited(number: u32) -> Result<OwnedFd, CliError> {
+    let path = PathBuf::from(format!("/proc/self/fd/{number}"));
+    let facts = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    match flags.is_some_and(|flags| flags & CLOSED_FOR_OTHERS == 0) {
+        true => open(&path),
+        false => Err(CliError::file(
+            "pin-unreadable",
+            &path,
+            &io::ErrorKind::NotFound.into(),
+        )),
+    }
+}
+
+/// `O_CLOEXEC`, as it stands in `/proc/PID/fdinfo` (proc(5)).
+const CLOSED_FOR_OTHERS: u32 = rustix::fs::OFlags::CLOEXEC.bits();
 
 /// One PIN, from a file or descriptor. There is no second one; a key that wants it for each signature gets the same
 /// one again out of a file, and the next line of a pipe.

@@ -38,7 +38,7 @@ use crate::jobs::augment::{Containing, Enclosing, PdfEnd, Whole};
 use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
-use crate::network::{Authority, Network};
+use crate::network::{Authority, Network, NetworkError};
 use crate::queue::{MAX_WAITING, Queue, QueueError};
 use crate::transport::Channel;
 
@@ -153,6 +153,11 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         .telling(teller)
         .despite_changes(arguments.despite_changes);
     let context = Arc::new(crate::service::shell_context(shell, Arc::new(prompter))?);
+    let is_raised = !matches!(arguments.level, LevelArgument::B);
+    // Before a PIN is spent. Who has the files wait may name somebody meanwhile.
+    if is_raised && !arguments.queue && arguments.tsa.is_none() && !context.network.has_authorities() {
+        return Err(augment::failed(&NetworkError::NoAddress.into()));
+    }
     let signed = match sign(&context, &holdings, call.clone(), shell).await {
         // A token may show its certificates only after login.
         Err(error) if error.is(ErrorCode::NoCertificate) => {

@@ -125,7 +125,8 @@ pub trait Prompter: Send + Sync {
     async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError>;
 
     /// Puts a page to the person that nobody has decided about, or that he allowed something before whose time is over
-    /// (`known_before`): what may it ask for, and for how many days? The same is true of dropping it.
+    /// (`known_before`): what may it ask for, and for how many days? The same is true of dropping it. The window is told
+    /// when it is written down.
     ///
     /// # Errors
     /// [`AskError`].
@@ -135,7 +136,7 @@ pub trait Prompter: Send + Sync {
         _channel: &Channel,
         _permissions: Vec<Permission>,
         _known_before: bool,
-    ) -> Result<(Vec<Permission>, u32), AskError> {
+    ) -> Result<Introduced, AskError> {
         Err(AskError::NobodyToAsk(
             "a page is put to a person at a window".into(),
         ))
@@ -148,6 +149,16 @@ pub struct Yes {
     pub candidate: usize,
     /// The end of the pipe that PINs come out of, if the token takes one that way.
     pub pin: Option<OwnedFd>,
+    /// What is still on the screen.
+    pub window: Box<dyn Window>,
+}
+
+/// The person allowed a page something.
+pub struct Introduced {
+    /// What.
+    pub permissions: Vec<Permission>,
+    /// For how many days.
+    pub days: u32,
     /// What is still on the screen.
     pub window: Box<dyn Window>,
 }

@@ -26,7 +26,7 @@ use trien_signatures::certificate::Certificate;
 
 use super::viewing::{ViewError, Viewing};
 use super::warm::{Expectation, Program, Started, Warm, end, is_silent};
-use super::{AskError, Candidate, Contents, Offer, Prompter, Turn, Turns, Window, Yes};
+use super::{AskError, Candidate, Contents, Introduced, Offer, Prompter, Turn, Turns, Window, Yes};
 use crate::language::in_vietnam;
 use crate::tokens::{PinNeed, PinState};
 use crate::transport::Channel;
@@ -229,7 +229,7 @@ impl Prompter for ProcessPrompter {
         channel: &Channel,
         permissions: Vec<Permission>,
         known_before: bool,
-    ) -> Result<(Vec<Permission>, u32), AskError> {
+    ) -> Result<Introduced, AskError> {
         let asker = asker(channel).await?;
         let question = Question {
             language: self.language,
@@ -246,10 +246,11 @@ impl Prompter for ProcessPrompter {
         };
         let (window, _, answer) = self.put(turn, None, question).await?;
         match answer {
-            FromPrompt::Answer(Answer::Granted { permissions, days }) => {
-                Box::new(window).finish(Outcome::Done).await;
-                Ok((permissions, days))
-            }
+            FromPrompt::Answer(Answer::Granted { permissions, days }) => Ok(Introduced {
+                permissions,
+                days,
+                window: Box::new(window),
+            }),
             FromPrompt::Answer(Answer::Refused) => Err(window.refused()),
             // Counts for no *no*: the page has nothing to do with it.
             FromPrompt::Answer(Answer::Left) => Err(AskError::Refused),

@@ -77,9 +77,16 @@ impl<T> Drop for Attended<T> {
 mod tests {
     use std::time::Duration;
 
+    use time::OffsetDateTime;
     use tokio::sync::oneshot;
 
+    use super::super::{Caller, Holdings, Silent};
     use super::*;
+    use crate::policy::grants::{Grant, Grants};
+    use crate::policy::origin::Schemes;
+    use crate::policy::{GrantBook, Needed, Origin, OriginRules, Scope};
+    use crate::transport::Channel;
+    use crate::transport::program::Peer;
 
     /// Work that commits itself when it is told to, and tells when it has come to its end.
     fn work(commitment: &Arc<Commitment>) -> (Attended<()>, oneshot::Sender<()>, oneshot::Receiver<()>) {
@@ -93,6 +100,45 @@ mod tests {
             Ok(())
         });
         (Attended::new(task, Arc::clone(commitment)), go, ended)
+    }
+
+    /// The file says so already, and nobody has heard of it yet.
+    #[test]
+    fn n041_what_is_taken_back_in_the_last_moment_is_not_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("origins.toml");
+        let origin = Origin::parse("https://a.vn", Schemes::Https).unwrap();
+        let grant = || Grant::until(origin.clone(), [Scope::Sign], OffsetDateTime::UNIX_EPOCH, None);
+        Grants::edit(&file, |grants| grants.allow(grant())).unwrap();
+        let book = Arc::new(GrantBook::new(
+            file.clone(),
+            OriginRules::default(),
+            Schemes::Https,
+        ));
+        let caller = |scope| {
+            let channel = Channel::WebSocket {
+                origin: origin.clone(),
+                peer: Peer::default(),
+            };
+            Caller {
+                needed: Needed::by(&channel, vec![scope], &book),
+                channel,
+                holdings: Arc::new(Holdings::with_quota(1)),
+                manifest: None,
+                report: Box::new(Silent),
+                commitment: Arc::default(),
+                halt: None,
+            }
+        };
+        caller(Scope::Sign).commit().unwrap();
+        assert!(matches!(
+            caller(Scope::Batch).commit(),
+            Err(JobError::NotAllowed(_))
+        ));
+        let late = caller(Scope::Sign);
+        assert!(Grants::edit(&file, |grants| grants.revoke(&origin)).unwrap());
+        assert!(matches!(late.commit(), Err(JobError::NotAllowed(_))));
+        assert!(!late.commitment.is_decided());
     }
 
     #[tokio::test]

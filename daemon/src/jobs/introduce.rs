@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
-use trien_protocol::prompt::Permission;
+use trien_protocol::prompt::{Outcome, Permission};
 
-use super::sign_documents::end;
+use super::sign_documents::{end, window_outcome};
 use super::{Context, JobError};
 use crate::audit::{Action, Intent, Subject};
-use crate::consent::AskError;
+use crate::consent::{AskError, Introduced};
 use crate::policy::grants::Grant;
 use crate::policy::{GrantBook, NotAllowed, Scope};
 use crate::transport::Channel;
@@ -39,7 +39,11 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
     let introduced = context
         .prompter
         .introduce(turn, channel, permissions, known_before);
-    let (granted, days) = match intent.settle_during(introduced).await {
+    let Introduced {
+        permissions: granted,
+        days,
+        window,
+    } = match intent.settle_during(introduced).await {
         Ok(introduced) => introduced,
         Err(error) => return Err(end(intent, error.into())),
     };
@@ -61,12 +65,20 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
     let granted = Action::Granted { scopes: names, days };
     let grant = Grant::until(origin.clone(), scopes, now, Some(expires));
     let grants = Arc::clone(&context.grants);
-    // Another program may hold the file for a while; and whoever hangs up now does not leave one written without the other.
-    let writing = tokio::task::spawn_blocking(move || write(&grants, grant, now, intent, &granted));
-    match writing.await {
-        Ok(written) => written,
-        Err(panic) => Err(JobError::Internal(panic.to_string())),
-    }
+    // Another program may hold the file for a while; and whoever hangs up now does not leave one written without the other,
+    // nor the person without a word.
+    let writing = tokio::spawn(async move {
+        let writing = tokio::task::spawn_blocking(move || write(&grants, grant, now, intent, &granted));
+        let written = writing
+            .await
+            .unwrap_or_else(|panic| Err(JobError::Internal(panic.to_string())));
+        let outcome = written.as_ref().err().map_or(Outcome::Done, window_outcome);
+        window.finish(outcome).await;
+        written
+    });
+    writing
+        .await
+        .unwrap_or_else(|panic| Err(JobError::Internal(panic.to_string())))
 }
 
 /// Puts what was granted on the record and into the user's file: into the file only what is on the record.

@@ -72,7 +72,7 @@ use crate::audit::Audit;
 use crate::briefly::briefly;
 use crate::consent::{AskError, Prompter, Turn};
 use crate::network::Network;
-use crate::policy::{GrantBook, Needed, Origin, Scope, Scoped, judge};
+use crate::policy::{GrantBook, Needed, NotAllowed, Origin, Scope, Scoped, judge};
 use crate::timing;
 use crate::tokens::TokenSource;
 use crate::transport::rate::Rates;
@@ -208,6 +208,18 @@ impl Caller {
     async fn turn(&self, context: &Context) -> Result<Turn, AskError> {
         let turn = context.prompter.turn(&self.channel).await?;
         Ok(turn.while_there_is(self.needed.clone()))
+    }
+
+    /// The point from which on nobody can take the job back: see [`Commitment::commit`]. Who takes a permission back takes
+    /// with it what is not on the record, however soon his file is heard of here.
+    ///
+    /// # Errors
+    /// [`JobError::NotAllowed`] if what it needs has gone; [`JobError::Cancelled`] if the page has left.
+    fn commit(&self) -> Result<(), JobError> {
+        match self.needed.as_ref().is_none_or(Needed::is_there) {
+            true => self.commitment.commit(),
+            false => Err(NotAllowed.into()),
+        }
     }
 }
 

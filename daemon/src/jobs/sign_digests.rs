@@ -129,7 +129,7 @@ async fn carry_out(
     };
     let results: Vec<String> = values.iter().map(result).collect();
     let known = Knowledge::of(context, found, &certificate);
-    caller.commitment.commit()?;
+    caller.commit()?;
     let receipt = intent.receipt(results.clone())?;
     known.keep_meanwhile(results);
     let signed = values.iter().filter(|value| value.is_ok()).count();

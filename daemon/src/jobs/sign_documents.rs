@@ -277,7 +277,7 @@ async fn carry_out(
     let mut window = Some(approved);
     if let Some(levels) = &levels {
         // The person is done, and is told so: that must stay true however long authorities take, and whoever leaves.
-        caller.commitment.commit()?;
+        caller.commit()?;
         if let Some(window) = window.take() {
             window.finish(outcome(signed(&items), items.len())).await;
         }
@@ -292,7 +292,7 @@ async fn carry_out(
         .collect();
     let known = Knowledge::of(context, found, &signer);
     if levels.is_none() {
-        caller.commitment.commit()?;
+        caller.commit()?;
     }
     let receipt = intent.receipt(results.clone())?;
     briefly(|| known.keep(results));

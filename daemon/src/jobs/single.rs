@@ -75,7 +75,7 @@ impl Made {
         let Self { unlocked, value } = self;
         let results = vec![hex::encode(Hash::Sha256.digest(value.as_bytes()))];
         let recording = async {
-            caller.commitment.commit()?;
+            caller.commit()?;
             intent.signed(results.clone()).await?;
             Ok::<(), JobError>(())
         };

@@ -217,6 +217,30 @@ fn a_pipe_is_written_to_and_stays_one() {
     assert!(succeed(&mut through).contains("TOTAL-PASSED"));
 }
 
+/// A PIN is spent on nothing that cannot be had, and nothing that was asked for is passed over.
+#[test]
+fn a_level_that_nobody_can_give_is_refused_before_the_pin() {
+    let desk = desk_with_key();
+    let wrong = desk.path("wrong-pin");
+    std::fs::write(&wrong, "00000000\n").unwrap();
+    let signing = |words: &[&str]| {
+        let mut sign = sign(&desk);
+        sign.args(words).arg("--pin-file").arg(&wrong);
+        sign
+    };
+    for level in ["t", "lt", "lta"] {
+        assert_eq!(
+            error_code(&mut signing(&["--level", level]), 3),
+            "augment-no-authority"
+        );
+    }
+    for words in [&["--tsa", "http://127.0.0.1:9/"][..], &["--queue"]] {
+        assert!(fail(&mut signing(words), 2).contains("--level"), "{words:?}");
+    }
+    assert!(!desk.path("đơn.p7m").exists());
+    assert_eq!(error_code(&mut signing(&["--level", "b"]), 1), "pin_incorrect");
+}
+
 #[test]
 fn a_name_that_is_no_utf8_is_signed_and_told() {
     use std::os::unix::ffi::OsStrExt;

@@ -24,6 +24,35 @@ fn a_pin_comes_from_an_open_descriptor() {
     );
 }
 
+/// What the program has open itself is nothing that a person typed: a document, its own memory, the runtime's.
+#[test]
+fn a_descriptor_that_nobody_left_open_is_no_pin_and_spends_no_try() {
+    let desk = desk_with_key();
+    for number in 3..10 {
+        let signing = sign(&desk);
+        let mut shell = Command::new("sh");
+        // Whoever runs the tests may have left some open for them.
+        shell
+            .args(["-c", "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; exec \"$0\" \"$@\""])
+            .arg(signing.get_program())
+            .args(signing.get_args())
+            .args(["--pin-fd", &number.to_string()])
+            .env("TRIEN_HOME", desk.home());
+        assert_eq!(error_code(&mut shell, 3), "pin-unreadable", "{number}");
+    }
+    let tokens = read_json(&succeed(&mut desk.trien(["token", "list", "--json"])));
+    assert_eq!(tokens[0]["pin"], "ready", "{tokens}");
+}
+
+#[test]
+fn a_folder_is_no_pin_file() {
+    let desk = desk_with_key();
+    let folder = desk.path("pins");
+    std::fs::create_dir(&folder).unwrap();
+    let refused = error_code(sign(&desk).arg("--pin-file").arg(&folder), 3);
+    assert_eq!(refused, "pin-unreadable");
+}
+
 #[test]
 fn a_pin_is_typed_at_the_terminal() {
     let desk = desk_with_key();

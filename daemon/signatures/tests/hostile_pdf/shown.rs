@@ -621,13 +621,24 @@ fn n127_text_that_cannot_be_seen_is_listed() {
 fn n127_what_stands_behind_what_makes_no_sense_was_not_looked_through() {
     let hidden = "1 g BT /F1 12 Tf 40 200 Td (9 trieu dong) Tj ET";
     let nonsense = [
-        "]", "}", ">>", ")", "<zz>", "12ab", "<< 1 2 >>", "<< /A >>", "<< /A foo >>",
+        "]",
+        "}",
+        ">>",
+        ")",
+        "<zz>",
+        "12ab",
+        "<< 1 2 >>",
+        "<< /A >>",
+        "<< /A foo >>",
     ];
     for before in nonsense {
         let draft = page(&format!("{before} {hidden}"));
         assert_found(&draft, FindingKind::Unsearched, 1, before);
         let content = form("/BBox [0 0 10 10]", &format!("{before} 0 0 10 10 re f"));
-        let stamp = annotated("/Subtype /Stamp /Rect [100 190 200 220] /AP << /N 21 0 R >>", &content);
+        let stamp = annotated(
+            "/Subtype /Stamp /Rect [100 190 200 220] /AP << /N 21 0 R >>",
+            &content,
+        );
         assert_found(&stamp, FindingKind::Unsearched, 1, before);
     }
     for sound in [

@@ -28,10 +28,10 @@ pub struct SignArguments {
     #[arg(long, value_enum, default_value_t = LevelArgument::B)]
     pub level: LevelArgument,
     /// Who stamps the time.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", requires = "level")]
     pub tsa: Option<String>,
     /// Offline, the level is raised later.
-    #[arg(long)]
+    #[arg(long, requires = "level")]
     pub queue: bool,
     /// Which certificate.
     #[arg(long, value_name = "SELECTOR")]
