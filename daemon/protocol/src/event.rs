@@ -23,8 +23,8 @@ pub enum Event {
     Raised(Raised),
 }
 
-/// That a document that was signed at a lower level has the one asked for now. It can be had with `download`, beside
-/// the one it was made from.
+/// That a document that was signed at a lower level has the one asked for now, or, where that cannot be had any more, one
+/// between them. It can be had with `download`, beside the one it was made from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -237,7 +237,7 @@ impl Levels {
     }
 
     /// Goes on trying while the connection lasts, or while its reply may be asked for again, and tells the page when the
-    /// level is reached.
+    /// level is reached, or when no more can be.
     pub(super) fn go_on(
         self,
         connection: Weak<Holdings>,
@@ -262,55 +262,50 @@ impl Levels {
         mut reached: Reached,
         source: Sealed,
     ) {
-        let from = reached.document.sha256().to_owned();
+        let from = (reached.document.sha256().to_owned(), reached.level);
+        // As the reply names it that may be asked for again.
+        let mut named = from.0.clone();
         let longest = self.network.rules().retry;
         let mut pause = FIRST_PAUSE.min(longest);
-        for _ in 0..MAX_TRIES {
+        for tries in 1..=MAX_TRIES {
             tokio::time::sleep(pause).await;
             pause = (2 * pause).min(longest);
-            let remembered = || self.remembered.as_ref()?.holdings(&from);
+            let remembered = || self.remembered.as_ref()?.holdings(&named);
             let Some(holdings) = connection.upgrade().or_else(remembered) else {
                 return;
             };
             reached = self
                 .raise_from(&holdings, &reached.document, &source, reached.level)
                 .await;
-            if reached.level == self.level {
-                self.hand_over(&from, &reached, &connection, tell);
-                return;
+            let is_over = reached.level == self.level || !reached.waiting || tries == MAX_TRIES;
+            if let Some(remembered) = &self.remembered {
+                remembered.keep(&named, &reached, !is_over);
+                reached.document.sha256().clone_into(&mut named);
             }
-            if !reached.waiting {
+            if is_over {
+                // What has come no further is what the page has.
+                if reached.level > from.1 {
+                    hand_over(&from.0, &reached, &connection, tell);
+                }
                 return;
             }
         }
     }
+}
 
-    fn hand_over(
-        &self,
-        from: &str,
-        reached: &Reached,
-        connection: &Weak<Holdings>,
-        tell: Option<Afterwards>,
-    ) {
-        let (document, level) = (&reached.document, on_wire(reached.level));
-        if let Some(Remembered {
-            recall, origin, key, ..
-        }) = &self.remembered
-        {
-            recall.raised(origin, key, from, document, level);
-        }
-        let Some(connection) = connection.upgrade() else {
-            return;
-        };
-        connection.documents().publish(document.clone());
-        if let Some(tell) = tell {
-            tell(Raised {
-                from: from.to_owned(),
-                sha256: document.sha256().to_owned(),
-                size: document.size(),
-                level,
-            });
-        }
+/// Tells the page of a document that waits no longer.
+fn hand_over(from: &str, reached: &Reached, connection: &Weak<Holdings>, tell: Option<Afterwards>) {
+    let Some(connection) = connection.upgrade() else {
+        return;
+    };
+    connection.documents().publish(reached.document.clone());
+    if let Some(tell) = tell {
+        tell(Raised {
+            from: from.to_owned(),
+            sha256: reached.document.sha256().to_owned(),
+            size: reached.document.size(),
+            level: on_wire(reached.level),
+        });
     }
 }
 
@@ -331,6 +326,13 @@ impl Remembered {
             origin: caller.channel.origin()?.clone(),
             key: call.idempotency_key.clone()?,
         })
+    }
+
+    /// Puts a document in the place of the one that waited, which may wait further.
+    fn keep(&self, from: &str, reached: &Reached, waiting: bool) {
+        let (document, level) = (&reached.document, on_wire(reached.level));
+        self.recall
+            .raised(&self.origin, &self.key, from, (document, level, waiting));
     }
 
     /// Where a document that waits is to be held; none once nobody can ask for it.

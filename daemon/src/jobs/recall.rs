@@ -274,14 +274,14 @@ impl Recall {
         answer.is_some_and(|answer| answer.waiting(sha256).is_some())
     }
 
-    /// Puts a document in the place of the one that waited: who asks again gets it.
+    /// Puts a document in the place of the one that waited: who asks again gets it, at this level, and learns whether it
+    /// waits for more.
     pub(super) fn raised(
         &self,
         origin: &Origin,
         key: &IdempotencyKey,
         from: &str,
-        document: &Sealed,
-        at: Level,
+        (document, at, waits): (&Sealed, Level, bool),
     ) {
         let mut all = self.lock();
         let known = all.get_mut(origin).and_then(|known| known.replies.get_mut(key));
@@ -289,11 +289,14 @@ impl Recall {
             return;
         };
         if let Some((sha256, size, level, waiting)) = answer.waiting(from) {
+            let is_another = sha256 != document.sha256();
             *sha256 = document.sha256().to_owned();
             *size = document.size();
             *level = Some(at);
-            *waiting = false;
-            answer.documents.push(document.clone());
+            *waiting = waits;
+            if is_another {
+                answer.documents.push(document.clone());
+            }
         }
     }
 

@@ -33,7 +33,10 @@ fn a_descriptor_that_nobody_left_open_is_no_pin_and_spends_no_try() {
         let mut shell = Command::new("sh");
         // Whoever runs the tests may have left some open for them.
         shell
-            .args(["-c", "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; exec \"$0\" \"$@\""])
+            .args([
+                "-c",
+                "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; exec \"$0\" \"$@\"",
+            ])
             .arg(signing.get_program())
             .args(signing.get_args())
             .args(["--pin-fd", &number.to_string()])

@@ -6,7 +6,7 @@ use crate::formats::algorithm_of;
 use crate::support::daemon::{Daemon, Page, record, wait_for};
 use crate::support::office::{Office, RELEASE, Server};
 use crate::support::{read_json, repository, succeed};
-use crate::{judged, keep, level_alone, openssl_verifies, portal, without_authority};
+use crate::{free_port, judged, keep, level_alone, openssl_verifies, portal, without_authority};
 use serde_json::{Value, json};
 
 #[test]
@@ -167,6 +167,68 @@ fn a_page_that_was_gone_gets_the_raised_document_by_its_key() {
     });
     assert_eq!(page.refusal("sign_documents", &other), "key_reused");
     assert_eq!(times(&office, "approved"), 17);
+}
+
+/// What has come further is what a page gets that asks again, whether or not it will come all the way; and it is told when it
+/// comes no further.
+#[test]
+fn a_level_that_is_reached_in_part_is_kept_and_the_page_is_told_when_no_more_can_be_had() {
+    for (kind, last) in [("citizen", "B-LT"), ("revoked", "B-T")] {
+        let office = Office::new(&[("an", "ec:p256", kind)]);
+        let port = free_port();
+        let (daemon, mut page) = portal(&office, &format!("http://127.0.0.1:{port}/tsa"));
+        let pdf = page.upload(
+            "đơn.pdf",
+            &std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap(),
+        );
+        let call = json!({
+            "documents": [pdf], "format": "pades", "level": "B-LT", "idempotency_key": "0123456789abcdef",
+        });
+        let reply = page.call("sign_documents", &call);
+        let signed = reply["result"]["documents"][0].clone();
+        assert_eq!(
+            (&signed["level"], &signed["waiting"]),
+            (&json!("B-B"), &json!(true)),
+            "{reply}"
+        );
+        let again = || {
+            let mut page = Page::over_websocket(&daemon);
+            let hello = json!({ "versions": [1], "capabilities": ["level", "idempotency"] });
+            page.call("hello", &hello);
+            let document = page.call("sign_documents", &call)["result"]["documents"][0].clone();
+            (page, document)
+        };
+        let _server = Server::start(office.desk.pki(), port);
+        // Without lists nothing proves that nobody was revoked: the time-stamp is there, and the rest waits.
+        let (mut other, stamped) = loop {
+            let (page, document) = again();
+            if document["level"] == "B-T" {
+                break (page, document);
+            }
+            assert_eq!(document["sha256"], signed["sha256"], "{document}");
+            std::thread::sleep(Duration::from_secs(1));
+        };
+        assert_eq!(stamped["waiting"], true, "{stamped}");
+        keep(&office, &mut other, &stamped, "t.pdf");
+        assert_eq!(level_alone(&office, "t.pdf"), "B-T");
+        office.import(&["root.crl", "ca.crl"]);
+        let note = loop {
+            let (message, _) = page.receive().unwrap();
+            if message["method"] == "raised" {
+                break message["params"].clone();
+            }
+        };
+        assert_eq!((&note["from"], &note["level"]), (&signed["sha256"], &json!(last)));
+        let (mut other, end) = again();
+        assert_eq!(
+            (&end["sha256"], &end["level"], &end["waiting"]),
+            (&note["sha256"], &json!(last), &Value::Null)
+        );
+        for (page, document) in [(&mut page, &note), (&mut other, &end)] {
+            keep(&office, page, document, "end.pdf");
+        }
+        assert_eq!(times(&office, "approved"), 1, "{kind}");
+    }
 }
 
 /// How often the record says that this happened.

@@ -32,7 +32,7 @@ export interface CallOptions {
   onProgress?: (progress: ProgressReport) => void;
 }
 
-/** A document that has the level that it waited for: its new bytes, or why they could not be had. */
+/** A document that waits no longer, and the level that it has: its new bytes, or why they could not be had. */
 export type RaisedDocument = {
   /** Of the request. */
   name: string;
@@ -49,7 +49,9 @@ export interface SignDocumentsOptions extends CallOptions {
    * which level it is, and the daemon goes on trying.
    */
   level?: Level;
-  /** Hears of each document that waited and has its level now, as long as the connection lasts. */
+  /**
+   * Hears of each document that waited and has its level now, or the highest that can be had, as long as the connection lasts.
+   */
   onRaised?: (raised: RaisedDocument) => void;
   /**
    * 16 to 64 letters, digits, `-` and `_`, of the page's own making, kept by it: for a day the same call with the same key signs
