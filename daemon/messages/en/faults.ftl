@@ -7,6 +7,7 @@ doubt-active-content = it can run scripts or programs, send data, or holds other
 doubt-shown-otherwise = what it shows may not be all, or not the same for everybody: it has layers that are not always shown, annotations over its pages, or fields that show something other than their value
 doubt-may-come = parts that it is drawn with are not there and could be added later: after it is signed it may look different
 doubt-unsearched = not all of it could be looked through
+doubt-last-signature = after this signature nobody can sign it too, and no time-stamp can be added: part of it breaks the rules of PDF
 
 argument-pdf-only = An appearance, a location, a field, a certification and locks are for PAdES signatures (PDF) only.
 argument-no-reason = A reason is for PDF and Office documents only.

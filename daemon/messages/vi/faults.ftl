@@ -7,6 +7,7 @@ doubt-active-content = tài liệu có thể chạy tập lệnh hay chương tr
 doubt-shown-otherwise = những gì tài liệu hiển thị có thể chưa đủ, hoặc không như nhau với mọi người: có lớp không phải lúc nào cũng hiện, chú thích che nội dung trang, hoặc ô biểu mẫu hiện khác với giá trị của nó
 doubt-may-come = tài liệu thiếu những phần dùng để hiển thị, có thể được thêm vào sau: sau khi ký, tài liệu có thể trông khác đi
 doubt-unsearched = có phần của tài liệu không xem xét được
+doubt-last-signature = sau chữ ký này không ai ký thêm được, cũng không thêm được dấu thời gian: tài liệu có phần không đúng chuẩn PDF
 
 argument-pdf-only = Hình chữ ký, nơi ký, ô chữ ký, chứng thực và khóa trường chỉ có ở chữ ký PAdES (PDF).
 argument-no-reason = Lý do ký chỉ có ở chữ ký PDF và tài liệu Office.

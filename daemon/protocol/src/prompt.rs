@@ -296,6 +296,9 @@ pub enum DocumentWarning {
     MayCome,
     /// Not all of it could be looked through: it may be more than it shows.
     Unsearched,
+    /// Once it is signed nothing can be added to it, no further signature and no time-stamp of the document: part of it breaks
+    /// its format, so that nobody could tell what was added.
+    LastSignature,
 }
 
 impl DocumentWarning {
@@ -305,7 +308,11 @@ impl DocumentWarning {
     pub const fn is_about_signatures(self) -> bool {
         match self {
             Self::SignatureBroken | Self::ChangedAfterSigning | Self::SignatureUnchecked => true,
-            Self::ActiveContent | Self::ShownOtherwise | Self::MayCome | Self::Unsearched => false,
+            Self::ActiveContent
+            | Self::ShownOtherwise
+            | Self::MayCome
+            | Self::Unsearched
+            | Self::LastSignature => false,
         }
     }
 }

@@ -258,6 +258,15 @@ pub fn check(document: &dyn Source, request: &PadesRequest<'_>) -> Result<(), Pa
     Ok(bounds?)
 }
 
+/// Whether more can be added to a document once it is signed, as [`PadesRequest::goes_on`] wants it: another signature, a
+/// time-stamp.
+///
+/// # Errors
+/// [`PdfError`] of what cannot be read, and so might refer to anything.
+pub fn check_later(document: &dyn Source) -> Result<(), PdfError> {
+    changes::check_later(&Document::open_source(document, Limits::default())?)
+}
+
 fn append(
     document: &Document<'_>,
     request: &PadesRequest<'_>,

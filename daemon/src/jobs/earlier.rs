@@ -30,7 +30,9 @@ impl Seen {
         let stands =
             |kind: &&DocumentWarning| **kind != DocumentWarning::Unsearched && self.warnings.contains(kind);
         let warnings: Vec<_> = rule.iter().filter(stands).copied().collect();
-        let unsearched = self.unsearched && !rule.iter().all(|kind| kind.is_about_signatures());
+        let is_about_contents =
+            |kind: &DocumentWarning| !kind.is_about_signatures() && *kind != DocumentWarning::LastSignature;
+        let unsearched = self.unsearched && rule.iter().any(is_about_contents);
         (unsearched || !warnings.is_empty()).then_some(Refused { warnings, unsearched })
     }
 }
@@ -55,7 +57,10 @@ pub(super) fn look(document: &Sealed, format: SignatureFormat, now: OffsetDateTi
             };
         }
     };
-    let warnings = warnings(&report);
+    let mut warnings = warnings(&report);
+    if format == SignatureFormat::Pades && pades::check_later(document).is_err() {
+        warnings.push(DocumentWarning::LastSignature);
+    }
     Seen {
         unsearched: warnings.contains(&DocumentWarning::Unsearched),
         warnings,

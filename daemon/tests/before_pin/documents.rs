@@ -202,23 +202,25 @@ fn n125_n130_at_the_shell_a_document_whose_signatures_do_not_hold_is_signed_by_w
     );
 }
 
-/// A page whose content is an object that is not there.
-fn page_drawn_by_nothing() -> String {
-    let bodies = [
+/// A page whose content is an object that is not there, in a document with these objects more.
+fn page_drawn_by_nothing(more: &[&str]) -> String {
+    let mut bodies = vec![
         "<< /Type /Catalog /Pages 2 0 R >>",
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 300] /Contents 9 0 R >>",
     ];
+    bodies.extend(more);
+    let count = bodies.len() + 1;
     let (mut file, mut table) = (
         "%PDF-1.7\n".to_owned(),
-        "xref\n0 4\n0000000000 65535 f \n".to_owned(),
+        format!("xref\n0 {count}\n0000000000 65535 f \n"),
     );
     for (number, body) in (1..).zip(bodies) {
         table += &format!("{:010} 00000 n \n", file.len());
         file += &format!("{number} 0 obj\n{body}\nendobj\n");
     }
     let start = file.len();
-    file + &table + &format!("trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n")
+    file + &table + &format!("trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n")
 }
 
 #[test]
@@ -237,8 +239,11 @@ fn n125_n127_n128_n130_the_window_is_told_of_each_document_that_does_not_hold_ac
     let unsearched = desk.path("unsearched.pdf");
     add_what_cannot_be_read(&dossier, &unsearched);
     let may_come = desk.path("may-come.pdf");
-    std::fs::write(&may_come, page_drawn_by_nothing()).unwrap();
+    std::fs::write(&may_come, page_drawn_by_nothing(&[])).unwrap();
+    let last = desk.path("last.pdf");
+    std::fs::write(&last, page_drawn_by_nothing(&["]"])).unwrap();
     let documents: Vec<Value> = [
+        &last,
         &may_come,
         &dossier,
         &once,
@@ -262,6 +267,7 @@ fn n125_n127_n128_n130_the_window_is_told_of_each_document_that_does_not_hold_ac
         .map(|document| document["warnings"].clone())
         .collect();
     let expected = [
+        json!(["may_come", "unsearched", "last_signature"]),
         json!(["may_come"]),
         json!([]),
         json!([]),

@@ -44,6 +44,7 @@ document-warning-active-content = This document can run scripts or programs, sen
 document-warning-shown-otherwise = What this document shows may not be all, or not the same for everybody: it has layers that are not always shown, annotations over its pages, or fields that show something other than their value.
 document-warning-may-come = Parts that this document is drawn with are not there and could be added later: after it is signed it may look different.
 document-warning-unsearched = Not all of this document could be looked through: it may hold more than it shows.
+document-warning-last-signature = Part of this document breaks the rules of PDF: after you have signed it nobody can sign it too, and no time-stamp can be added. If others are to sign, ask for it to be saved as a new PDF first.
 document-open = Open
 document-open-named = Open { $name }
 document-not-opened = The document cannot be shown here; no program may be set up for it.

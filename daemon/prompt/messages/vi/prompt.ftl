@@ -43,6 +43,7 @@ document-warning-active-content = Tài liệu này có thể chạy tập lệnh
 document-warning-shown-otherwise = Những gì tài liệu này hiển thị có thể chưa đủ, hoặc không như nhau với mọi người: có lớp không phải lúc nào cũng hiện, chú thích che nội dung trang, hoặc ô biểu mẫu hiện khác với giá trị của nó.
 document-warning-may-come = Tài liệu này thiếu những phần dùng để hiển thị và có thể được thêm vào sau: sau khi ký, tài liệu có thể trông khác đi.
 document-warning-unsearched = Chưa xem xét được toàn bộ tài liệu này: bên trong có thể có nhiều hơn những gì nó hiển thị.
+document-warning-last-signature = Tài liệu này có phần không đúng chuẩn PDF: sau khi bạn ký, không ai ký thêm được và không thêm được dấu thời gian. Nếu còn người khác phải ký, hãy đề nghị lưu lại thành một tệp PDF mới trước.
 document-open = Mở
 document-open-named = Mở { $name }
 document-not-opened = Không mở được tài liệu ở đây; có thể chưa cài phần mềm đọc loại này.

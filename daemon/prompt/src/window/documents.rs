@@ -339,6 +339,7 @@ fn warning_key(warning: DocumentWarning) -> &'static str {
         DocumentWarning::ShownOtherwise => "document-warning-shown-otherwise",
         DocumentWarning::MayCome => "document-warning-may-come",
         DocumentWarning::Unsearched => "document-warning-unsearched",
+        DocumentWarning::LastSignature => "document-warning-last-signature",
     }
 }
 

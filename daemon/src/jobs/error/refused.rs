@@ -57,5 +57,6 @@ pub const fn doubt_key(warning: DocumentWarning) -> &'static str {
         DocumentWarning::ShownOtherwise => "doubt-shown-otherwise",
         DocumentWarning::MayCome => "doubt-may-come",
         DocumentWarning::Unsearched => UNSEARCHED,
+        DocumentWarning::LastSignature => "doubt-last-signature",
     }
 }
