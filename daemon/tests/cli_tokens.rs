@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Desk, TOKEN, error_code, fail, read_json, repository, specified, succeed};
+use support::{Desk, PIN, TOKEN, error_code, fail, read_json, repository, specified, succeed};
 
 fn openssl(desk: &Desk, words: &[&str]) {
     succeed(Command::new("openssl").args(words).current_dir(desk.path("")));
@@ -76,6 +76,21 @@ fn sign_and_verify(desk: &Desk, home: &Path, label: &str) {
     succeed(signing.args(desk.pin()));
     // What this desk trusts, whichever home the token was in.
     succeed(desk.trien(["verify"]).arg(&output));
+}
+
+/// Below the person's own home a module reaches nothing that it is not let into, and what is not there yet it cannot be.
+#[test]
+fn the_first_token_makes_the_folder_that_it_lies_in() {
+    support::module::software_token();
+    let desk = Desk::bare();
+    std::fs::write(desk.pin_file(), format!("{PIN}\n")).unwrap();
+    let (home, new) = (desk.path(""), desk.path("new/home"));
+    let words = ["token", "init", "--label", TOKEN, "--so-pin-file"];
+    let mut init = desk.trien(words);
+    init.arg(desk.pin_file()).args(desk.pin());
+    succeed(init.env("HOME", home).env("TRIEN_HOME", &new));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&new), mode(new.parent().unwrap())), (0o700, 0o700));
 }
 
 /// What cannot be asked for is named by its own option.

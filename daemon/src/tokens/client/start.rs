@@ -13,6 +13,7 @@ use super::printed;
 use super::process::Process;
 use super::{Deadlines, Inner};
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
+use crate::policy::ownership::create_private_folder;
 use crate::tokens::library::{self, LibraryFault};
 use crate::tokens::{TokenError, known, pcsc};
 
@@ -151,14 +152,15 @@ impl Inner {
             let home = moved
                 .map(|(_, home)| home.clone())
                 .or_else(|| std::env::var_os("TRIEN_HOME"));
-            match home.filter(|home| !home.is_empty()) {
-                Some(home) => folders.extend(std::path::absolute(home)),
-                None => folders.extend(directories::ProjectDirs::from("", "", "trien").map(|folders| {
-                    let data = folders.data_dir().to_owned();
-                    // A folder that is not there yet cannot be opened for the module.
-                    let _ = std::fs::create_dir_all(&data);
-                    data
-                })),
+            let own = match home.filter(|home| !home.is_empty()) {
+                Some(home) => std::path::absolute(home).ok(),
+                None => directories::ProjectDirs::from("", "", "trien")
+                    .map(|folders| folders.data_dir().to_owned()),
+            };
+            if let Some(own) = own {
+                // A folder that is not there yet cannot be opened for the module.
+                let _ = create_private_folder(&own);
+                folders.push(own);
             }
         }
         folders
