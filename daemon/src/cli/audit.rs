@@ -1,6 +1,7 @@
 //! `trien audit`: the hash-chained record of approvals and signatures.
 
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -19,7 +20,7 @@ pub enum AuditCommand {
     Show {
         /// Only the newest.
         #[arg(long, value_name = "COUNT")]
-        last: Option<usize>,
+        last: Option<NonZeroUsize>,
     },
     /// Checks the chain, and a receipt against it.
     Verify {
@@ -40,7 +41,7 @@ pub fn run(command: &AuditCommand, shell: &Shell) -> Result<(), CliError> {
     match command {
         AuditCommand::Show { last } => {
             let audit = Audit::new(shell.places.audit_file());
-            show(&audit, last.unwrap_or(usize::MAX), shell)
+            show(&audit, last.map_or(usize::MAX, NonZeroUsize::get), shell)
         }
         AuditCommand::Verify { receipt, record } => {
             let audit = Audit::new(match record {
@@ -70,16 +71,33 @@ fn show(audit: &Audit, last: usize, shell: &Shell) -> Result<(), CliError> {
             entries.pop_front();
         }
     });
-    // What is there is shown even when the chain breaks behind it.
-    shell.answer(&entries, || {
-        if entries.is_empty() {
-            return shell.text("audit-empty", &Arguments::new());
+    let lines = || {
+        entries
+            .iter()
+            .map(|entry| line(entry, shell) + "\n")
+            .collect::<String>()
+    };
+    match outcome {
+        Ok(_) => {
+            shell.answer(&entries, || match entries.is_empty() {
+                true => shell.text("audit-empty", &Arguments::new()),
+                false => lines(),
+            });
+            Ok(())
         }
-        entries.iter().map(|entry| line(entry, shell) + "\n").collect()
-    });
-    outcome
-        .map(|_| ())
-        .map_err(|broken| trouble(audit, &broken, shell))
+        // What is there is shown even when the chain breaks behind it.
+        Err(Broken::At { seq }) => {
+            let value = json!({ "intact": false, "first_bad_entry": seq, "entries": entries });
+            if shell.json || !entries.is_empty() {
+                shell.answer(&value, lines);
+            }
+            if !shell.json {
+                super::shell::complain(&broken_text(seq, shell));
+            }
+            Err(CliError::answered(Exit::No))
+        }
+        Err(Broken::Io(error)) => Err(unreadable(audit, &error)),
+    }
 }
 
 fn verify(audit: &Audit, shell: &Shell) -> Result<(), CliError> {
@@ -98,12 +116,6 @@ fn verify(audit: &Audit, shell: &Shell) -> Result<(), CliError> {
                     .join("\n")
             });
             Ok(())
-        }
-        Err(Broken::At { seq }) => {
-            shell.answer(&json!({ "intact": false, "first_bad_entry": seq }), || {
-                broken_text(seq, shell)
-            });
-            Err(CliError::answered(Exit::No))
         }
         Err(broken) => Err(trouble(audit, &broken, shell)),
     }
@@ -167,11 +179,16 @@ fn verify_receipt(audit: &Audit, file: &Path, shell: &Shell) -> Result<(), CliEr
 fn trouble(audit: &Audit, broken: &Broken, shell: &Shell) -> CliError {
     match broken {
         Broken::At { seq } => {
-            super::shell::complain(&broken_text(*seq, shell));
+            let value = json!({ "intact": false, "first_bad_entry": seq });
+            shell.answer(&value, || broken_text(*seq, shell));
             CliError::answered(Exit::No)
         }
-        Broken::Io(error) => CliError::file("audit-unreadable", audit.path(), error),
+        Broken::Io(error) => unreadable(audit, error),
     }
+}
+
+fn unreadable(audit: &Audit, error: &std::io::Error) -> CliError {
+    CliError::file("audit-unreadable", audit.path(), error)
 }
 
 fn broken_text(sequence: u64, shell: &Shell) -> String {

@@ -1,6 +1,6 @@
 //! `trien origin` and `trien audit`: permissions and the record, in words.
 
-use crate::support::{Desk, fail, read_json, succeed};
+use crate::support::{Desk, error_code, fail, read_json, succeed};
 use crate::{desk_with_key, sign};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -138,6 +138,51 @@ fn the_record_is_shown_in_words() {
         "{}",
         doctor()
     );
+}
+
+/// What cannot be read is not empty, what is broken says so, and a program gets one document of JSON whatever it is.
+#[test]
+fn a_record_that_cannot_be_shown_is_never_called_empty() {
+    let desk = desk_with_key();
+    let show = |words: &[&'static str]| desk.trien([&["audit", "show"], words].concat());
+    assert_eq!(error_code(&mut show(&["--last", "0"]), 2), "misuse-bad-value");
+    succeed(sign(&desk).args(desk.pin()));
+    let file = desk.home().join("data/audit.jsonl");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let whole = read_json(&succeed(&mut show(&["--json"])));
+    let whole = whole.as_array().unwrap();
+
+    // The second entry, and the first.
+    for (bad, changed) in [(2, "approved"), (1, "asked")] {
+        std::fs::write(&file, good.replacen(changed, "refused", 1)).unwrap();
+        let told = show(&["--json"]).output().unwrap();
+        assert_eq!((told.status.code(), &told.stderr[..]), (Some(1), &b""[..]));
+        let told = read_json(&String::from_utf8(told.stdout).unwrap());
+        assert_eq!(
+            (&told["intact"], &told["first_bad_entry"]),
+            (&json!(false), &json!(bad))
+        );
+        assert_eq!(told["entries"].as_array().unwrap()[..], whole[..bad - 1]);
+        let told = show(&[]).output().unwrap();
+        let shown = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(shown.matches("+07:00").count(), bad - 1, "{shown}");
+        assert!(!shown.contains("empty"), "{shown}");
+        let said = String::from_utf8(told.stderr).unwrap();
+        assert!(said.contains(&format!("entry {bad} does not follow")), "{said}");
+        let receipt = desk.path("receipt.json");
+        let words =
+            json!({ "manifest": "", "entry": 1, "hash": "", "time": "", "certificate": "", "results": [] });
+        std::fs::write(&receipt, words.to_string()).unwrap();
+        let mut verify = desk.trien(["audit", "verify", "--json", "--receipt"]);
+        let told = read_json(&fail(verify.arg(&receipt), 1));
+        assert_eq!(told, json!({ "intact": false, "first_bad_entry": bad }));
+    }
+
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(error_code(&mut show(&[]), 3), "audit-unreadable");
+    let told = show(&[]).output().unwrap();
+    assert_eq!((told.status.code(), &told.stdout[..]), (Some(3), &b""[..]));
 }
 
 #[test]
