@@ -151,7 +151,9 @@ impl Config {
     /// [`ConfigError`] with file and line: a file that cannot be understood is never half obeyed.
     pub fn load(user: &Path, admin: &Path) -> Result<Self, ConfigError> {
         let policy = file::read_admin(admin)?.unwrap_or_default();
-        let mut config = file::read_user(user)?.unwrap_or_default().check(user)?;
+        let mut raw = file::read_user(user)?.unwrap_or_default();
+        policy.switch(&mut raw);
+        let mut config = raw.check(user)?;
         policy.apply(admin, &mut config)?;
         config.keep_present_modules();
         config.keep_so_many_modules();

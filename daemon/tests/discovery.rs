@@ -356,6 +356,30 @@ fn rows_of_the_user_and_of_the_administrator_have_all_the_folders_that_they_name
     assert_eq!(state_of("own"), None);
 }
 
+/// The administrator's word on discovery counts in both directions, whether he names modules or not.
+#[test]
+fn the_administrator_has_modules_looked_for_or_not_whatever_the_user_says() {
+    let desk = desk("");
+    std::fs::copy(support::module::software_token(), desk.path("lib/fptca_v5.so")).unwrap();
+    std::fs::create_dir_all(desk.path("etc/trien")).unwrap();
+    let is_found = |own: &str, policy: &str| {
+        let config = format!("{own}\n[websocket]\nport = 0\n");
+        std::fs::write(desk.path("home/config/config.toml"), config).unwrap();
+        std::fs::write(desk.path("etc/trien/policy.toml"), policy).unwrap();
+        is_named(&findings(&desk), "/usr/local/lib/fptca_v5.so")
+    };
+    for (own, policy, found) in [
+        ("", "discover = true\n", true),
+        ("discover = false", "discover = true\n", true),
+        ("modules = []", "discover = true\n", true),
+        ("discover = true", "discover = false\n", false),
+        ("discover = true", "", true),
+        ("discover = true", "modules = []\n", false),
+    ] {
+        assert_eq!(is_found(own, policy), found, "{own:?} {policy:?}");
+    }
+}
+
 /// A row of the user's or the administrator's, for a module that no list knows.
 fn described(name: &str, library: &str, more: &str) -> String {
     format!("[[modules]]\nname = {name:?}\nlibraries = [\"libother.so.9\", {library:?}]\n{more}")

@@ -133,9 +133,9 @@ struct RawPrompt {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawPolicy {
     prompter: Option<String>,
-    websocket: Option<RawPolicyWebSocket>,
+    websocket: RawPolicyWebSocket,
     modules: Option<Vec<RawModule>>,
-    network: Option<RawNetwork>,
+    network: RawPolicyNetwork,
     timestamp_authorities: Option<Vec<RawAuthority>>,
     require_revocation: Option<bool>,
     refuse_documents: Option<Vec<DocumentWarning>>,
@@ -143,10 +143,18 @@ pub(super) struct RawPolicy {
     origins: RawOrigins,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct RawPolicyWebSocket {
-    enabled: bool,
+    enabled: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPolicyNetwork {
+    revocation: Option<bool>,
+    private_addresses: Option<bool>,
+    retry_seconds: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -325,6 +333,13 @@ fn may_pass(variable: &str) -> bool {
 }
 
 impl RawPolicy {
+    /// Turns on and off what the user's file has otherwise, before that is made sense of: what belongs to a thing that is
+    /// switched on, as a port, stays the user's.
+    pub(super) fn switch(&self, user: &mut RawConfig) {
+        user.websocket.enabled = self.websocket.enabled.unwrap_or(user.websocket.enabled);
+        user.discover = self.discover.or(user.discover);
+    }
+
     /// Lays the administrator's word over the user's.
     pub(super) fn apply(self, path: &Path, config: &mut Config) -> Result<(), ConfigError> {
         if let Some(text) = self.prompter {
@@ -332,16 +347,10 @@ impl RawPolicy {
                 PromptProgram::parse(&text).ok_or_else(|| wrong(path, "config-prompter", []))?;
             config.prompt.fixed = true;
         }
-        if self.websocket.is_some_and(|websocket| !websocket.enabled) {
-            config.websocket = None;
-        }
-        if let Some(network) = self.network {
-            config.network.revocation = network.revocation;
-            config.network.private_addresses = network.private_addresses;
-            if let Some(retry) = check_retry(path, network.retry_seconds)? {
-                config.network.retry = retry;
-            }
-        }
+        let (network, of_user) = (self.network, &mut config.network);
+        of_user.revocation = network.revocation.unwrap_or(of_user.revocation);
+        of_user.private_addresses = network.private_addresses.unwrap_or(of_user.private_addresses);
+        of_user.retry = check_retry(path, network.retry_seconds)?.unwrap_or(of_user.retry);
         if let Some(authorities) = self.timestamp_authorities {
             config.network.authorities = check_authorities(path, authorities)?;
         }
@@ -357,9 +366,6 @@ impl RawPolicy {
             config.rows = named.rows;
             // What was passed over of the user's modules is nothing any more.
             config.notices = named.notices;
-        } else if self.discover == Some(false) {
-            let known = known::discover();
-            config.modules.retain(|module| !known.contains(module));
         }
         config.origins = OriginRules {
             only_these: self.origins.only_these,
@@ -687,6 +693,28 @@ mod tests {
         );
         assert_eq!(config.origins.forbid.len(), 1);
         assert_eq!(config.origins.allow.len(), 1);
+    }
+
+    #[test]
+    fn what_the_policy_does_not_say_of_the_network_is_the_users() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let rules = |user: &str, policy: &str| {
+            let [user, policy] = [user, policy].map(|text| format!("[network]\n{text}\n"));
+            let network = Files::new(&user, Some(&policy)).load().unwrap().network;
+            (
+                network.revocation,
+                network.private_addresses,
+                network.retry.as_secs(),
+            )
+        };
+        let both = "revocation = true\nprivate_addresses = true";
+        assert_eq!(rules(both, "retry_seconds = 600"), (true, true, 600));
+        assert_eq!(rules(both, "revocation = false"), (false, true, 300));
+        assert_eq!(rules(both, "private_addresses = false"), (true, false, 300));
+        assert_eq!(rules("retry_seconds = 7", both), (true, true, 7));
+        assert_eq!(rules("", ""), (false, false, 300));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::support::daemon::{Daemon, command, under};
 use crate::support::{Desk, error_code, fail, read_json, repository};
 
 #[test]
@@ -47,6 +48,27 @@ fn a_configuration_that_was_named_is_there() {
         told.contains("không có tệp") && !told.contains("os error"),
         "{told}"
     );
+}
+
+/// The administrator's word counts in both directions, and what he does not say is the person's.
+#[test]
+fn the_administrator_has_the_second_road_opened_as_well_as_closed() {
+    let desk = Desk::bare();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    let script = desk.path("answers.toml");
+    std::fs::write(&script, "").unwrap();
+    for (own, policy, open) in [
+        (false, "enabled = true\n", true),
+        (false, "", false),
+        (true, "enabled = false\n", false),
+        (true, "", true),
+    ] {
+        let config = format!("[websocket]\nenabled = {own}\nport = 0\n");
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        let policy = format!("[websocket]\n{policy}");
+        let daemon = Daemon::run(&desk, &mut under(&policy, &command(&desk, &script)));
+        assert_eq!(daemon.port != 0, open, "{own} {policy}");
+    }
 }
 
 #[test]
