@@ -138,6 +138,22 @@ pub fn modules(shell: &Shell) -> Result<Modules, ServiceError> {
     Ok(modules_of(&config, &shell.places, &std::env::current_exe()?))
 }
 
+/// How signatures are judged, as configured.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn rules(shell: &Shell) -> Result<Rules, ServiceError> {
+    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
+    Ok(rules_of(&config))
+}
+
+const fn rules_of(config: &Config) -> Rules {
+    Rules {
+        require_revocation: config.require_revocation,
+        sha1: false,
+    }
+}
+
 fn modules_of(config: &Config, places: &Places, program: &Path) -> Modules {
     let switches = places.switches_folder();
     let modules = Modules::with_switches(&config.modules, program, Deadlines::default(), Some(&switches));
@@ -156,10 +172,7 @@ fn context(
 ) -> Context {
     let grants = GrantBook::new(places.origins_file(), config.origins.clone(), config.schemes());
     let tokens: Arc<dyn TokenSource> = Arc::new(modules_of(config, places, program));
-    let rules = Rules {
-        require_revocation: config.require_revocation,
-        sha1: false,
-    };
+    let rules = rules_of(config);
     let revocation = Cache::new(places.revocation_folder());
     let recall = Arc::new(Recall::default());
     let files = crate::descriptors::for_documents();

@@ -54,7 +54,7 @@ pub struct VerifyArguments {
 ///
 /// # Errors
 /// Misuse if the page would replace an input; no unless every signature of every file is TOTAL-PASSED, as which document
-/// time-stamps do not count; failure if a file cannot be read.
+/// time-stamps do not count; failure if a file or the configuration cannot be read.
 pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     let at = match &arguments.at {
         None => OffsetDateTime::now_utc(),
@@ -71,9 +71,10 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     if let Some(trust) = &arguments.trust {
         std::fs::metadata(trust).map_err(|error| CliError::file("cli-unreadable", trust, &error))?;
     }
+    let configured = crate::service::rules(shell)?;
     let rules = Rules {
-        require_revocation: arguments.require_revocation,
-        sha1: arguments.allow_sha1,
+        require_revocation: configured.require_revocation || arguments.require_revocation,
+        sha1: configured.sha1 || arguments.allow_sha1,
     };
     let cache = Cache::new(shell.places.revocation_folder());
     let trust = load_trust(arguments.trust.as_deref(), shell)

@@ -5,6 +5,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::support::daemon::under;
 use crate::support::{Desk, TOKEN, error_code, fail, read_json, repository, succeed};
 use crate::{desk_with_key, sign};
 use serde_json::json;
@@ -272,6 +273,34 @@ fn a_name_that_is_no_utf8_is_signed_and_told() {
     succeed(desk.trien(words).arg(&request).args(desk.pin()));
     let mut backup = desk.trien(["token", "export-store", "--token", TOKEN, "--out"]);
     succeed(backup.arg(name(b"\xc4.tar")));
+}
+
+/// What the person or the administrator requires of signatures here counts for those that are checked at the shell, too.
+#[test]
+fn what_is_required_of_revocation_is_required_of_what_is_verified() {
+    let desk = desk_with_key();
+    succeed(sign(&desk).args(desk.pin()));
+    let verify = || {
+        let mut verify = desk.trien(["verify"]);
+        verify.arg(desk.path("đơn.p7m"));
+        verify
+    };
+    succeed(&mut verify());
+    fail(verify().arg("--require-revocation"), 1);
+    let required = "require_revocation = true\n";
+    let told = fail(&mut under(required, &verify()), 1);
+    assert!(told.contains("revo"), "{told}");
+    let config = desk.home().join("config/config.toml");
+    std::fs::write(&config, required).unwrap();
+    fail(&mut verify(), 1);
+    succeed(&mut under("require_revocation = false\n", &verify()));
+    // What cannot be understood is not passed over here either.
+    for wrong in ["require_revocation = 1\n", "unheard = 1\n"] {
+        let told = fail(&mut under(wrong, &verify()), 3);
+        let signing = fail(&mut under(wrong, &sign(&desk)), 3);
+        assert!(signing.ends_with(&told), "{signing} {told}");
+        assert!(told.contains("/etc/trien/policy.toml"), "{told}");
+    }
 }
 
 #[test]
