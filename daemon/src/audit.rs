@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Instant;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation, OFlags};
 use rustix::io::Errno;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
@@ -33,6 +33,9 @@ pub use receipt::{Mismatch, manifest_hash};
 use crate::briefly::briefly;
 use crate::policy::ownership::create_private_folder;
 use crate::timing::{self, Part};
+
+/// What a link leads to is not the record.
+const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// The record cannot be written; nothing may be signed then.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +152,44 @@ impl Audit {
         Ok(ours.len() == kept.length && named.is_ok_and(|named| named.ino() == ours.ino()))
     }
 
+    /// Whether an entry could be appended, as far as that can be seen without writing one.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub fn can_be_carried_on(&self) -> Result<(), AuditError> {
+        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let opened = OpenOptions::new()
+            .append(true)
+            .custom_flags(NO_LINK)
+            .open(&self.path);
+        let on = match opened {
+            Ok(_) => self.path.as_path(),
+            Err(error) if is_missing(&error) => {
+                // The nearest folder that is there: the others are made in it.
+                let folders = self.path.ancestors().skip(1);
+                let there = |folder: &&Path| {
+                    std::fs::metadata(folder).map_or_else(|error| !is_missing(&error), |_| true)
+                };
+                let folder = folders.into_iter().find(there).unwrap_or(Path::new("/"));
+                let usable = Access::WRITE_OK | Access::EXEC_OK;
+                rustix::fs::accessat(CWD, folder, usable, AtFlags::EACCESS).map_err(io::Error::from)?;
+                folder
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let space = rustix::fs::statvfs(on).map_err(io::Error::from)?;
+        let free = match rustix::process::geteuid().is_root() {
+            // Blocks are kept back for him.
+            true => space.f_bfree,
+            false => space.f_bavail,
+        };
+        // Some file systems do not say how large they are.
+        match space.f_blocks > 0 && free == 0 {
+            true => Err(io::Error::from(Errno::NOSPC).into()),
+            false => Ok(()),
+        }
+    }
+
     /// Begins the record of one request: its intent. What becomes of it must be told by [`Intent::conclude`]. The disk
     /// works on it during [`Intent::settle_during`]; [`Intent::approve`] waits for that.
     ///
@@ -211,13 +252,12 @@ impl Audit {
     /// The file, locked and mended.
     fn open(&self) -> Result<Left, AuditError> {
         create_private_folder(self.path.parent().unwrap_or(Path::new("/")))?;
-        let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
-            .custom_flags(no_link)
+            .custom_flags(NO_LINK)
             .open(&self.path)?;
         rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
         let tail = chain::mend(&mut file)?;

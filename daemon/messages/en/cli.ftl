@@ -317,6 +317,7 @@ doctor-no-anchor = No CA is trusted ({ $folder }): every signature will be repor
 doctor-no-anchor-remedy = Add the root certificates of the CAs that you trust, from the site of the national authority (NEAC): trien trust add FILE.
 doctor-record = The record of signatures is intact: { $count } entries.
 doctor-record-changed = The record of signatures was changed: entry { $sequence } does not follow from the one before it.
+doctor-record-unwritable = The record of signatures "{ $file }" cannot be written: { $reason }.
 doctor-certificate = Certificate of { $name } on { $token }: valid until { $time }.
 doctor-certificate-soon = Certificate of { $name } on { $token }: ends soon, at { $time }.
 doctor-certificate-soon-remedy = Have it renewed by its provider.

@@ -317,6 +317,7 @@ doctor-no-anchor = Chưa có CA nào được tin ({ $folder }): mọi chữ ký
 doctor-no-anchor-remedy = Hãy thêm chứng thư gốc của các CA mà bạn tin, tải từ trang của Trung tâm Chứng thực điện tử quốc gia: trien trust add TỆP.
 doctor-record = Sổ ghi nhận việc ký nguyên vẹn: { $count } mục.
 doctor-record-changed = Sổ ghi nhận việc ký đã bị sửa: mục { $sequence } không nối tiếp mục trước nó.
+doctor-record-unwritable = Không ghi được sổ ghi nhận việc ký "{ $file }": { $reason }.
 doctor-certificate = Chứng thư số của { $name } trên { $token }: có hiệu lực đến { $time }.
 doctor-certificate-soon = Chứng thư số của { $name } trên { $token }: sắp hết hạn, lúc { $time }.
 doctor-certificate-soon-remedy = Hãy gia hạn với nhà cung cấp.

@@ -1,5 +1,7 @@
 //! `trien origin` and `trien audit`: permissions and the record, in words.
 
+use std::process::Command;
+
 use crate::support::{Desk, error_code, fail, read_json, succeed};
 use crate::{desk_with_key, sign};
 use serde_json::json;
@@ -183,6 +185,61 @@ fn a_record_that_cannot_be_shown_is_never_called_empty() {
     assert_eq!(error_code(&mut show(&[]), 3), "audit-unreadable");
     let told = show(&[]).output().unwrap();
     assert_eq!((told.status.code(), &told.stdout[..]), (Some(3), &b""[..]));
+}
+
+/// Runs a verb where the folder below its home is a file system of its own, as `state` leaves it: it begins there.
+fn with_folder(folder: &str, state: &str, command: &Command) -> Command {
+    let script = format!(
+        r#"cd "$TRIEN_HOME/{folder}"
+        mount -t tmpfs -o size=64k,mode=700 none /mnt
+        cp -a . /mnt
+        mount --move /mnt .
+        cd "$PWD"
+        {state}
+        "$@" || code=$?
+        ls -A
+        exit "${{code:-0}}""#
+    );
+    let mut inside = Command::new("unshare");
+    inside.args(["--map-root-user", "--mount", "sh", "-euc", &script, "sh"]);
+    inside.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        inside.env(name, value.unwrap());
+    }
+    inside
+}
+
+/// Leaves no room.
+const FULL: &str = "head -c 1M /dev/zero > filler 2>/dev/null || true";
+
+#[test]
+fn the_doctor_says_where_the_record_cannot_be_carried_on() {
+    let desk = desk_with_key();
+    let doctor = |state| with_folder("data", state, &desk.trien(["doctor"]));
+    let told = |state| {
+        let output = doctor(state).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let intact = "✓ The record of signatures is intact";
+    let cannot = "✗ The record of signatures";
+    // Before its first entry, and with some.
+    for entries in [false, true] {
+        if entries {
+            succeed(sign(&desk).args(desk.pin()));
+        }
+        let (_, said) = told("true");
+        assert_eq!(said.contains(intact), entries, "{said}");
+        assert!(!said.contains(cannot), "{said}");
+        for state in [FULL, "mount -o remount,ro ."] {
+            let (code, said) = told(state);
+            assert_eq!(code, Some(1), "{state}: {said}");
+            assert!(said.contains(cannot) && !said.contains(intact), "{state}: {said}");
+            assert!(said.contains("nothing is signed without the record"), "{said}");
+        }
+    }
+    let (code, said) = told("mv audit.jsonl kept; ln -s kept audit.jsonl");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(cannot) && !said.contains(intact), "{said}");
 }
 
 #[test]

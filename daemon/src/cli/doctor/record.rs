@@ -5,10 +5,22 @@ use super::{Finding, Weight};
 use crate::audit::{Audit, Broken};
 use crate::language::system_said;
 
-/// Whether each entry follows from the one before it.
+/// Whether each entry follows from the one before it, and whether there can be another.
 pub(super) fn look(shell: &Shell) -> Option<Finding> {
     let file = shell.places.audit_file();
-    let finding = match Audit::new(file.clone()).verify() {
+    let audit = Audit::new(file.clone());
+    let facts = |error: &std::io::Error| {
+        [
+            ("file", file.display().to_string()),
+            ("reason", system_said(error, shell.language)),
+        ]
+    };
+    let checked = audit.verify();
+    if let (Ok(_), Err(error)) = (&checked, audit.can_be_carried_on()) {
+        let finding = Finding::new(Weight::Trouble, "doctor-record-unwritable", facts(error.cause()));
+        return Some(finding.with_remedy("service-audit-remedy"));
+    }
+    let finding = match checked {
         Ok(checked) if checked.entries == 0 => return None,
         Ok(checked) => Finding::fine("doctor-record", [("count", checked.entries.to_string())]),
         Err(Broken::At { seq }) => {
@@ -19,13 +31,7 @@ pub(super) fn look(shell: &Shell) -> Option<Finding> {
             );
             finding.with_remedy("audit-broken-remedy")
         }
-        Err(Broken::Io(error)) => {
-            let facts = [
-                ("file", file.display().to_string()),
-                ("reason", system_said(&error, shell.language)),
-            ];
-            Finding::new(Weight::Trouble, "audit-unreadable", facts)
-        }
+        Err(Broken::Io(error)) => Finding::new(Weight::Trouble, "audit-unreadable", facts(&error)),
     };
     Some(finding)
 }
