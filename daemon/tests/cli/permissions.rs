@@ -243,6 +243,17 @@ fn the_doctor_says_where_the_record_cannot_be_carried_on() {
 }
 
 #[test]
+fn permissions_that_cannot_be_written_leave_nothing_behind() {
+    let desk = Desk::bare();
+    succeed(&mut desk.trien(["origin", "allow", "https://a.example"]));
+    let allow = desk.trien(["origin", "allow", "https://b.example"]);
+    let told = fail(&mut with_folder("config", FULL, &allow), 3);
+    assert!(told.contains("there is no room left"), "{told}");
+    assert!(told.contains("origins.toml\n"), "{told}");
+    assert!(!told.contains(".origins.toml.new"), "{told}");
+}
+
+#[test]
 fn an_address_that_was_copied_is_answered_with_its_origin() {
     let desk = Desk::bare();
     for (given, meant) in [
