@@ -330,8 +330,46 @@ certificate = { subject = "C=VN,CN=Lê Bình", issuer = "root", out = "binh.pem"
         .collect();
     assert_eq!(
         left,
-        ["audit.jsonl", "evidence", "tokens"].map(str::to_owned).into()
+        ["audit.jsonl", "evidence", "tokens", "tokens.lock"]
+            .map(str::to_owned)
+            .into()
     );
+}
+
+/// Whoever looks for a label and makes what is not there is not disturbed in between.
+#[test]
+fn a_label_is_one_tokens_however_many_make_it_at_once() {
+    let desk = Desk::new();
+    let spec = "[[token]]\nlabel = \"Cùng\"\npin = \"24681357\"\n[[token.key]]\nlabel = \"k\"\nalgorithm = \"ec:p256\"\n";
+    for (label, from_file) in [("Một", false), ("Cùng", true)] {
+        let command = || match from_file {
+            true => specified(&desk, spec),
+            false => {
+                let mut init = desk.trien(["token", "init", "--label", label, "--so-pin-file"]);
+                init.arg(desk.pin_file()).args(desk.pin());
+                init
+            }
+        };
+        let mut commands = [command(), command(), command(), command()];
+        let silent = std::process::Stdio::null;
+        let begun: Vec<_> = commands
+            .iter_mut()
+            .map(|init| init.stdout(silent()).stderr(silent()).spawn().unwrap())
+            .collect();
+        let mut codes: Vec<_> = begun
+            .into_iter()
+            .map(|mut one| one.wait().unwrap().code().unwrap())
+            .collect();
+        codes.sort_unstable();
+        let listed = read_json(&succeed(desk.trien(["token", "list"]).arg("--json")));
+        let of_label = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["label"] == label);
+        assert_eq!(of_label.count(), 1, "{listed}");
+        assert_eq!(codes, if from_file { [0, 0, 0, 0] } else { [0, 2, 2, 2] });
+    }
 }
 
 #[test]

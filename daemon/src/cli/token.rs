@@ -23,7 +23,9 @@ use super::{CliError, Shell, wording};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
 use crate::tokens::pcsc::inserted::inserted_within;
-use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, Token, TokenEntry, TokenProfile};
+use crate::tokens::{
+    InitializeError, KeyAlgorithm, ModuleToken, Modules, PinState, Sight, Token, TokenEntry, TokenProfile,
+};
 use crate::trust::Trust;
 
 /// `CK_TOKEN_INFO.label`, in bytes of UTF-8
@@ -287,7 +289,7 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
 }
 
 /// Who issued the certificates on a token, by path building: neither the module nor the chip tells.
-async fn issuers(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Issuer> {
+async fn issuers(token: &ModuleToken, trust: &Trust) -> Vec<Issuer> {
     let held = token.certificates().await.unwrap_or_default();
     let beside: Vec<_> = held.iter().map(|held| held.certificate.clone()).collect();
     let mut issuers: Vec<Issuer> = held
@@ -447,16 +449,8 @@ async fn init(
 ) -> Result<(), CliError> {
     check_label(label, MAX_TOKEN_LABEL)?;
     let modules = crate::service::modules(shell)?;
-    let taken = |token: &crate::tokens::ModuleToken| {
-        let entry = crate::tokens::Token::entry(token);
-        entry.initialized && entry.id.label == label
-    };
-    if modules.look().await.tokens.iter().any(taken) {
-        return Err(CliError::misuse(
-            "token-label-taken",
-            arguments([("label", label.to_owned())]),
-        ));
-    }
+    // Before anybody types two PINs for nothing.
+    check_free(label, &modules).await?;
     let user = match pin_file {
         Some(file) => pin::open(&file)?,
         None => pin::new_pin(shell, "pin-new-user", "pin-new-repeat")?,
@@ -465,6 +459,8 @@ async fn init(
         Some(file) => pin::open(&file)?,
         None => pin::new_pin(shell, "pin-new-so", "pin-new-so-repeat")?,
     };
+    let _alone = staging::alone(&shell.places)?;
+    check_free(label, &modules).await?;
     let modules = match profile {
         Some(profile) => modules.imitating(profile),
         None => modules,
@@ -482,6 +478,19 @@ async fn init(
             ]),
         )
     });
+    Ok(())
+}
+
+/// No token has the label.
+async fn check_free(label: &str, modules: &Modules) -> Result<(), CliError> {
+    let taken = |token: &ModuleToken| {
+        let entry = token.entry();
+        entry.initialized && entry.id.label == label
+    };
+    if modules.look().await.tokens.iter().any(taken) {
+        let label = arguments([("label", label.to_owned())]);
+        return Err(CliError::misuse("token-label-taken", label));
+    }
     Ok(())
 }
 

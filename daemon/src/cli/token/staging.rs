@@ -5,7 +5,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::briefly::briefly;
 use crate::cli::CliError;
+use crate::places::Places;
 
 const UNFINISHED: &str = ".unfinished-";
 
@@ -59,6 +61,26 @@ impl Staging {
         }
         outcome.map_err(|error| CliError::file("cli-unwritable", tokens, &error))
     }
+}
+
+/// While it is held, no other program makes a token: what has the label that somebody looks for is there, or comes after
+/// him.
+pub(super) fn alone(places: &Places) -> Result<File, CliError> {
+    let (data, lock) = (
+        places.data_folder(),
+        places.tokens_folder().with_extension("lock"),
+    );
+    let taken = || {
+        DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock)?;
+        briefly(|| lock.lock())?;
+        Ok(lock)
+    };
+    taken().map_err(|error| CliError::file("cli-unwritable", &lock, &error))
 }
 
 fn sweep(data: &Path) -> std::io::Result<()> {

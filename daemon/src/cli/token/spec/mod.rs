@@ -17,7 +17,7 @@ use self::model::{CertificateSpec, KeySpec, Spec, TokenSpec};
 use self::workshop::Workshop;
 use super::import::{Import, password_in};
 use super::pin;
-use super::staging::Staging;
+use super::staging::{self, Staging};
 use crate::cli::{CliError, Shell, output};
 use crate::language::arguments;
 use crate::places::Places;
@@ -55,6 +55,7 @@ async fn make_all(
         output::check_writable(&folder.join(certificate))?;
     }
     let modules = crate::service::modules(shell)?;
+    let _alone = staging::alone(places)?;
     let Sight { tokens: there, .. } = modules.look().await;
     let staging = Staging::below(places.data_folder())?;
     let mut workshop = Workshop::new(modules, staging.home(), folder);
