@@ -588,6 +588,78 @@ fn what_the_administrator_allows_ends_when_he_says_also_on_a_connection_that_liv
     assert_eq!(listed[1]["in_force"], true);
 }
 
+/// An origin stands in the list once, with what it may do: not with what the administrator would have let it do.
+#[test]
+fn what_is_taken_back_of_the_administrators_permissions_is_not_listed_as_given() {
+    let desk = Desk::bare();
+    let [fixed, given, forbidden] =
+        ["fixed", "given", "forbidden"].map(|name| format!("https://{name}.example"));
+    let lines = |of: &str| {
+        let listed = succeed(&mut origin(&desk, POLICY, &["list"]));
+        let lines = listed.lines().filter(|line| line.contains(of));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let row = |of: &str| {
+        let listed = succeed(&mut origin(&desk, POLICY, &["list", "--json"]));
+        let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+        let mut rows = listed.into_iter().filter(|row| row["origin"] == of);
+        let row = rows.next().unwrap();
+        assert_eq!(rows.next(), None);
+        row
+    };
+    assert_eq!(
+        lines(&forbidden),
+        [format!("{forbidden}: nothing (forbidden by the administrator)")]
+    );
+    assert_eq!(row(&forbidden)["in_force"], false);
+    let whole = format!(
+        "{given}: ask you to sign in, ask for signatures on documents (allowed by the administrator; you may take it back)"
+    );
+    assert_eq!(lines(&given), [whole.as_str()]);
+    assert_eq!(
+        (&row(&given)["in_force"], &row(&given)["own"]),
+        (&json!(true), &Value::Null)
+    );
+
+    succeed(&mut origin(
+        &desk,
+        POLICY,
+        &["revoke", &given, "--scope", "sign_in"],
+    ));
+    assert_eq!(lines(&given), [whole.replace("ask you to sign in, ", "")]);
+    let told = row(&given);
+    assert_eq!(
+        (&told["effective"], &told["scopes"]),
+        (&json!(["sign"]), &json!(["sign_in", "sign"]))
+    );
+    succeed(&mut origin(&desk, POLICY, &["revoke", &given]));
+    let gone = format!("{given}: nothing (allowed by the administrator; you have taken it back)");
+    assert_eq!(lines(&given), [gone]);
+    let told = row(&given);
+    assert_eq!(
+        (&told["in_force"], &told["effective"], &told["own"]["scopes"]),
+        (&json!(false), &json!([]), &json!([]))
+    );
+    // Of what he gives back the end is the person's.
+    let tomorrow = in_seconds(86_400);
+    let words = ["allow", &given, "--scope", "sign", "--until", &tomorrow];
+    succeed(&mut origin(&desk, POLICY, &words));
+    let [line] = &lines(&given)[..] else {
+        panic!("one line")
+    };
+    assert!(line.contains("you may take it back; until "), "{line}");
+
+    // What counts for nothing is said to.
+    succeed(&mut desk.trien(["origin", "allow", &fixed, "--scope", "sign", "--until", "never"]));
+    let idle = "(fixed by the administrator); what you allowed it does not count: ask for signatures on documents (no end)";
+    assert_eq!(lines(&fixed), [format!("{fixed}: check signatures {idle}")]);
+    let told = row(&fixed);
+    assert_eq!(
+        (&told["effective"], &told["own"]["scopes"]),
+        (&json!(["verify"]), &json!(["sign"]))
+    );
+}
+
 #[test]
 fn n028_one_permission_taken_back_withdraws_what_needs_it_and_nothing_else() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);

@@ -1,5 +1,6 @@
 //! `trien origin`: what pages may do, by origin.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -83,47 +84,117 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
     let rules = rules(shell)?;
     let now = OffsetDateTime::now_utc();
     let book = GrantBook::new(file.to_owned(), rules.clone(), Schemes::HttpsAndLoopbackHttp);
-    let nothing = Terms::new();
-    let administrators = [("fixed", &rules.allow), ("pregranted", &rules.pregrant)]
-        .into_iter()
-        .flat_map(|(how, list)| list.iter().map(move |rule| (how, &rule.origin, &rule.scopes)))
-        .chain(rules.forbid.iter().map(|origin| ("forbidden", origin, &nothing)));
-    let told = administrators.clone().map(|(how, origin, terms)| {
-        let mut value = terms_as_json(origin, terms, now);
-        value["administrator"] = json!(how);
+    let ruled = ruled(&rules);
+    let is_ruled = |grant: &&Grant| ruled.iter().any(|ruled| *ruled.origin == grant.origin);
+    let with_effect = |mut value: Value, origin: &Origin| {
+        let effective = book.scopes(origin, now);
+        value["in_force"] = json!(!effective.is_empty());
+        value["effective"] = json!(names(&effective));
         value
-    });
-    let value: Vec<Value> = told
-        .chain(grants.iter().map(|grant| {
-            let mut value = as_json(grant, now);
-            value["effective"] = json!(names(&book.scopes(&grant.origin, now)));
-            value
-        }))
+    };
+    let value: Vec<Value> = ruled
+        .iter()
+        .map(|ruled| {
+            let mut value = terms_as_json(ruled.origin, &ruled.terms, now);
+            value["administrator"] = json!(ruled.how);
+            value["own"] = json!(grants.of(ruled.origin).map(|grant| as_json(grant, now)));
+            with_effect(value, ruled.origin)
+        })
+        .chain(
+            grants
+                .iter()
+                .filter(|grant| !is_ruled(grant))
+                .map(|grant| with_effect(as_json(grant, now), &grant.origin)),
+        )
         .collect();
     shell.answer(&value, || {
         if value.is_empty() {
             return shell.text("origin-none", &Arguments::new());
         }
-        let fixed = administrators.map(|(how, origin, terms)| {
-            let how = shell.text(&format!("origin-administrator-{how}"), &Arguments::new());
-            match common_end(terms) {
-                Some(Some(end)) => format!(
-                    "{origin}: {} ({how}; {})\n",
-                    named_of(terms, shell),
-                    until(Some(end), now, shell)
-                ),
-                Some(None) => format!("{origin}: {} ({how})\n", named_of(terms, shell)),
-                None => format!("{origin}: {} ({how})\n", each(terms, now, shell)),
-            }
-        });
-        fixed
-            .chain(grants.iter().map(|grant| {
+        ruled
+            .iter()
+            .map(|ruled| ruled_line(ruled, grants.of(ruled.origin), &book, now, shell))
+            .chain(grants.iter().filter(|grant| !is_ruled(grant)).map(|grant| {
                 let effective = book.scopes(&grant.origin, now);
                 line(grant, now, shell) + &under_policy(grant, &effective, now, shell) + "\n"
             }))
             .collect()
     });
     Ok(())
+}
+
+/// What the administrator says of an origin.
+struct Ruled<'a> {
+    /// Fixed, pregranted or forbidden.
+    how: &'static str,
+    origin: &'a Origin,
+    terms: Cow<'a, Terms>,
+}
+
+/// Each origin that he names, once: of several rules, by the one that counts.
+fn ruled(rules: &OriginRules) -> Vec<Ruled<'_>> {
+    let forbidden = rules.forbid.iter().map(|origin| Ruled {
+        how: "forbidden",
+        origin,
+        terms: Cow::Owned(Terms::new()),
+    });
+    let named = [("fixed", &rules.allow), ("pregranted", &rules.pregrant)];
+    let named = named.into_iter().flat_map(|(how, list)| {
+        list.iter().map(move |rule| Ruled {
+            how,
+            origin: &rule.origin,
+            terms: Cow::Borrowed(&rule.scopes),
+        })
+    });
+    let mut ruled: Vec<Ruled<'_>> = Vec::new();
+    for one in forbidden.chain(named) {
+        if ruled.iter().all(|known| known.origin != one.origin) {
+            ruled.push(one);
+        }
+    }
+    ruled
+}
+
+/// An origin that the administrator has said something of, and what the person did about it.
+fn ruled_line(
+    ruled: &Ruled<'_>,
+    own: Option<&Grant>,
+    book: &GrantBook,
+    now: OffsetDateTime,
+    shell: &Shell,
+) -> String {
+    let said = |key: &str| shell.text(key, &Arguments::new());
+    let origin = ruled.origin;
+    let given = in_force(&ruled.terms, now);
+    let (how, terms) = match own {
+        // What is left of it, with the ends that the person has set.
+        Some(own) if ruled.how == "pregranted" && !given.is_empty() => {
+            let ends = book.ends(origin);
+            let kept = own.scopes.keys().filter(|scope| given.contains(scope));
+            let left: Terms = kept.map(|scope| (*scope, ends.get(scope).copied())).collect();
+            match left.is_empty() {
+                true => ("taken-back", Cow::Owned(left)),
+                false => (ruled.how, Cow::Owned(left)),
+            }
+        }
+        _ => (ruled.how, Cow::Borrowed(&*ruled.terms)),
+    };
+    let how = said(&format!("origin-administrator-{how}"));
+    let mut line = match common_end(&terms) {
+        _ if terms.is_empty() => format!("{origin}: {} ({how})", said("origin-nothing-at-all")),
+        Some(Some(end)) => format!(
+            "{origin}: {} ({how}; {})",
+            named_of(&terms, shell),
+            until(Some(end), now, shell)
+        ),
+        Some(None) => format!("{origin}: {} ({how})", named_of(&terms, shell)),
+        None => format!("{origin}: {} ({how})", each(&terms, now, shell)),
+    };
+    if let Some(own) = own.filter(|own| ruled.how != "pregranted" && !own.scopes.is_empty()) {
+        let scopes = arguments([("scopes", told(&own.scopes, now, shell))]);
+        line += &format!("; {}", shell.text("origin-own-idle", &scopes));
+    }
+    line + "\n"
 }
 
 fn grant(origin: &str, scopes: &[String], until: Option<&str>) -> Result<Grant, CliError> {
