@@ -408,6 +408,11 @@ fn a_specification_that_cannot_be_met_makes_nothing_and_says_where() {
         ),
         ("password = \"y\"", "password = \"x\"", "old.p12\" is wrong"),
         (
+            "ca = true, sign_in = true",
+            "ca = true",
+            "\"ca\" and \"sign_in\" cannot stand together",
+        ),
+        (
             "so_pin_env = \"NOT_SET\"",
             "so_pin_env = \"SO_PIN\"",
             "NOT_SET is not set",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, code, record};
 use support::office::{Server, free_port, responder};
-use support::{Desk, fail, repository, succeed};
+use support::{Desk, fail, repository, specified, succeed};
 
 fn nonce() -> String {
     STANDARD.encode((0..33).collect::<Vec<u8>>())
@@ -200,6 +200,51 @@ fn the_signing_certificate_comes_with_it_when_the_origin_may_see_one() {
         signing["supportedSignatureAlgorithms"][0],
         json!({ "cryptoAlgorithm": "ECC", "hashFunction": "SHA-256", "paddingScheme": "NONE" })
     );
+}
+
+/// Who writes a portal tries a sign-in with what Triện makes itself: the simulator's usual token, and one of a file.
+#[test]
+fn a_certificate_of_our_own_making_signs_in_where_its_file_says_so() {
+    let token = |more: &str| {
+        format!(
+            "[[token]]\nlabel = \"t\"\npin = \"24681357\"\n[[token.key]]\nlabel = \"k\"\nalgorithm = \"ec:p256\"\n\
+             certificate = {{ subject = \"C=VN,CN=Thử\", out = \"k.pem\"{more} }}\n"
+        )
+    };
+    let answer = |pin: &str| format!("[[answer]]\ndecision = \"approve\"\npins = [\"{pin}\"]\n");
+    let authenticate = |desk: &Desk, arguments: &[&std::ffi::OsStr], pin: &str| {
+        allow(desk, PORTAL, &["sign_in"]);
+        let daemon = Daemon::start_with(desk, &answer(pin), arguments);
+        Page::connected(&daemon).call("authenticate", &json!({ "nonce": nonce() }))
+    };
+    for (more, accepted) in [
+        (", sign_in = true", true),
+        (", sign_in = false", false),
+        ("", false),
+    ] {
+        let desk = Desk::bare();
+        succeed(&mut specified(&desk, &token(more)));
+        let reply = authenticate(&desk, &[], "24681357");
+        match accepted {
+            true => assert_eq!(reply["result"]["algorithm"], "ES256", "{reply}"),
+            false => assert_eq!(code(&reply), "certificate_unsuitable"),
+        }
+        let mut shown = Command::new("openssl");
+        shown
+            .args(["x509", "-noout", "-text", "-in"])
+            .arg(desk.path("k.pem"));
+        let shown = succeed(&mut shown);
+        assert_eq!(
+            shown.contains("TLS Web Client Authentication"),
+            accepted,
+            "{shown}"
+        );
+    }
+    let desk = Desk::bare();
+    let mood = desk.path("mood.toml");
+    std::fs::write(&mood, "").unwrap();
+    let reply = authenticate(&desk, &["--simulate".as_ref(), mood.as_os_str()], "12345678");
+    assert_eq!(reply["result"]["algorithm"], "RS256", "{reply}");
 }
 
 #[test]

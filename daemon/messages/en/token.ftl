@@ -140,6 +140,7 @@ token-spec-twice = two have the label "{ $value }".
 token-spec-algorithm-and-file = "algorithm" and "file" cannot stand together.
 token-spec-neither = "algorithm" or "file" is missing.
 token-spec-certificate-of-file = "certificate" is for keys that are generated; name "certificate_files" instead.
+token-spec-ca-and-sign-in = "ca" and "sign_in" cannot stand together.
 token-spec-issuer-unknown = there is no key "{ $value }" with a certificate before this one.
 token-spec-issuer-ambiguous = there are several keys "{ $value }" before this one.
 token-spec-no-pin = A token in the file has no PIN.

@@ -140,6 +140,7 @@ token-spec-twice = có hai mục cùng tên "{ $value }".
 token-spec-algorithm-and-file = không thể nêu cả "algorithm" và "file".
 token-spec-neither = thiếu "algorithm" hoặc "file".
 token-spec-certificate-of-file = "certificate" dành cho khóa được sinh ra; hãy nêu "certificate_files".
+token-spec-ca-and-sign-in = không thể nêu cả "ca" và "sign_in".
 token-spec-issuer-unknown = trước khóa này không có khóa "{ $value }" kèm chứng thư.
 token-spec-issuer-ambiguous = trước khóa này có nhiều khóa "{ $value }".
 token-spec-no-pin = Có token trong tệp chưa có mã PIN.

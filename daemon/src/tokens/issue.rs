@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use der::asn1::{BitString, OctetString};
-use der::oid::AssociatedOid;
+use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::{Decode, Encode, Sequence};
 use sha1::{Digest, Sha1};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use trien_signatures::algorithm::RsaPadding;
 use trien_signatures::certificate::Certificate;
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
 };
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::name::Name;
@@ -28,6 +28,9 @@ const BACKDATED: time::Duration = time::Duration::hours(1);
 /// Bytes of a serial number, random; the standard allows 20.
 const SERIAL_LEN: usize = 16;
 
+/// `id-kp-clientAuth` (RFC 5280, 4.2.1.12)
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
 /// What is to be certified.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -39,6 +42,8 @@ pub struct Wanted {
     pub days: u32,
     /// Whether he may certify others.
     pub is_ca: bool,
+    /// Whether he may prove with it who he is, as well.
+    pub sign_in: bool,
 }
 
 /// By whom.
@@ -172,12 +177,17 @@ fn extensions(wanted: &Wanted, issuer: &Issuer) -> der::Result<Extensions> {
         key_identifier: Some(key_identifier(&issuer.public_key)?),
         ..AuthorityKeyIdentifier::default()
     };
-    Ok(vec![
+    let mut extensions = vec![
         extension(&constraints, true)?,
         extension(&KeyUsage(usage), true)?,
         extension(&SubjectKeyIdentifier(key_identifier(&wanted.public_key)?), false)?,
         extension(&issuer_id, false)?,
-    ])
+    ];
+    if wanted.sign_in {
+        // Not critical: who looks at the key usage alone still takes what is signed (RFC 5280, 4.2.1.12).
+        extensions.push(extension(&ExtendedKeyUsage(vec![CLIENT_AUTH]), false)?);
+    }
+    Ok(extensions)
 }
 
 fn extension<T: AssociatedOid + Encode>(value: &T, critical: bool) -> der::Result<Extension> {

@@ -28,7 +28,7 @@ pin = "12345678"
 [[token.key]]
 label = "sign"
 algorithm = "rsa:2048"
-certificate = { subject = "C=VN,O=Triện,CN=Người Ký Mô Phỏng,UID=MST:0100109106" }
+certificate = { subject = "C=VN,O=Triện,CN=Người Ký Mô Phỏng,UID=MST:0100109106", sign_in = true }
 "#;
 
 /// Tokens that are ready, and the module that shows them.

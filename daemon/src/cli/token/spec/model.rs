@@ -75,6 +75,9 @@ pub(super) struct CertificateSpec {
     /// Whether it may certify others.
     #[serde(default)]
     pub(super) ca: bool,
+    /// Whether its owner may sign in with it, too.
+    #[serde(default)]
+    pub(super) sign_in: bool,
     /// Also written here, as PEM.
     pub(super) out: Option<PathBuf>,
 }
@@ -249,6 +252,10 @@ impl KeySpec {
             (Some(_), Some(_)) => Some("token-spec-algorithm-and-file"),
             (None, None) => Some("token-spec-neither"),
             (None, Some(_)) if self.certificate.is_some() => Some("token-spec-certificate-of-file"),
+            // Whoever certifies others signs nothing else with that key.
+            _ if self.certificate.as_ref().is_some_and(|one| one.ca && one.sign_in) => {
+                Some("token-spec-ca-and-sign-in")
+            }
             _ => None,
         };
         if let Some(key) = wrong {

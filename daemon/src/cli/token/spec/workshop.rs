@@ -166,6 +166,7 @@ impl<'a> Workshop<'a> {
             public_key,
             days: spec.days.0,
             is_ca: spec.ca,
+            sign_in: spec.sign_in,
         };
         let issuer = Issuer {
             name: authority.name.clone(),

@@ -20,6 +20,7 @@ pub(super) fn prepare(slot: Slot, public_key: &[u8]) -> Result<PreparedCertifica
         public_key: public_key.to_vec(),
         days: DAYS,
         is_ca: false,
+        sign_in: false,
     };
     let issuer = Issuer {
         name,
