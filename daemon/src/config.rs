@@ -14,6 +14,7 @@ use crate::network::NetworkRules;
 use crate::policy::OriginRules;
 use crate::policy::origin::Schemes;
 use crate::tokens::known::{self, KnownModule};
+pub(crate) use file::read;
 pub use file::{ConfigError, Fault};
 
 /// Where the administrator's policy lies.

@@ -109,6 +109,12 @@ pub(super) fn read_admin(path: &Path) -> Result<Option<RawPolicy>, ConfigError> 
     }
 }
 
+/// A file that the configuration or the command line names.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+    let file = File::open(path).map_err(|error| fault(path, error.into()))?;
+    parse(path, file)
+}
+
 pub(super) fn fault(file: &Path, fault: Fault) -> ConfigError {
     ConfigError {
         file: file.to_owned(),

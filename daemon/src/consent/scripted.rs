@@ -32,6 +32,7 @@ use trien_protocol::prompt::{
 use zeroize::Zeroizing;
 
 use super::process::NOBODY;
+use crate::config::ConfigError;
 
 /// The name of a process that has a question.
 const ASKING: &std::ffi::CStr = c"trien-asking";
@@ -88,6 +89,14 @@ impl From<&Asker> for Road {
             Asker::Program { .. } => Self::Program,
         }
     }
+}
+
+/// Whether a script can be read, for whoever is about to rely on it.
+///
+/// # Errors
+/// [`ConfigError`] with file and line.
+pub fn check(script: &Path) -> Result<(), ConfigError> {
+    crate::config::read::<Script>(script).map(drop)
 }
 
 /// Answers one question: standard input is the socket, standard output the PIN pipe.
