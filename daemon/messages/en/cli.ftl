@@ -262,6 +262,12 @@ trust-evidence-erased = Erased: { $count }
 
 daemon-bad-script = The simulation { $file } cannot be understood: { $reason }
 daemon-bad-script-remedy = See the README's section about the simulator for what may stand in it.
+daemon-script-no-function = { $place }: { $function } is no function of PKCS #11.
+daemon-script-does-not-fit = { $place }: { $function } cannot do what stands at "do".
+daemon-script-value = { $place }: { $function } lacks the value that "do" needs, or has one that is none for it.
+daemon-script-no-pin = the token { $token } has no PIN; give it pin, pin_file or pin_env.
+daemon-script-at-line = line { $line }
+daemon-script-at-rule = rule { $number }
 daemon-no-simulator = The simulator's library (libtrien_simulator.so) is not installed.
 daemon-no-simulator-remedy = Install Triện anew: the library belongs beside libtrien_pkcs11.so.
 cli-unwritable-folder = A folder for temporary files cannot be made: { $reason }

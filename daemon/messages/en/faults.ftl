@@ -118,6 +118,8 @@ toml-unknown-value = there is no value "{ $name }"; possible: { $others }
 toml-missing-key = the key "{ $name }" is missing
 toml-twice = a key stands twice
 toml-wrong-value = a value is of the wrong type, or out of range
+toml-wants-text = a text is wanted here; put the value between quotes
+toml-at-key = "{ $key }": { $fault }
 toml-syntax = it is no TOML
 
 config-fault = { $file }: { $fault }

@@ -262,6 +262,12 @@ trust-evidence-erased = Đã xoá: { $count }
 
 daemon-bad-script = Không hiểu được kịch bản mô phỏng { $file }: { $reason }
 daemon-bad-script-remedy = Hãy xem phần nói về trình mô phỏng trong README để biết kịch bản gồm những gì.
+daemon-script-no-function = { $place }: PKCS #11 không có hàm "{ $function }".
+daemon-script-does-not-fit = { $place }: hàm { $function } không làm được điều nêu ở "do".
+daemon-script-value = { $place }: quy tắc của { $function } thiếu giá trị mà "do" cần, hoặc giá trị đó không dùng được.
+daemon-script-no-pin = token { $token } chưa có mã PIN; hãy nêu pin, pin_file hoặc pin_env.
+daemon-script-at-line = dòng { $line }
+daemon-script-at-rule = quy tắc thứ { $number }
 daemon-no-simulator = Chưa cài đặt thư viện mô phỏng (libtrien_simulator.so).
 daemon-no-simulator-remedy = Hãy cài đặt lại Triện: thư viện này nằm cạnh libtrien_pkcs11.so.
 cli-unwritable-folder = Không tạo được thư mục cho tệp tạm: { $reason }

@@ -118,6 +118,8 @@ toml-unknown-value = không có giá trị "{ $name }"; có thể dùng: { $othe
 toml-missing-key = thiếu khóa "{ $name }"
 toml-twice = một khóa xuất hiện hai lần
 toml-wrong-value = giá trị không đúng kiểu hoặc nằm ngoài khoảng cho phép
+toml-wants-text = ở đây cần một chuỗi ký tự; hãy đặt giá trị trong dấu nháy
+toml-at-key = "{ $key }": { $fault }
 toml-syntax = không đúng cú pháp TOML
 
 config-fault = { $file }: { $fault }

@@ -4,7 +4,7 @@ use std::io;
 
 use trien_protocol::call::Language;
 
-use super::{Arguments, arguments, text};
+use super::{Arguments, arguments, plain, text};
 
 /// What the system says, in the person's language: for the kinds that a person meets a word of ours, since the system's
 /// own names files that are ours and nobody's business; for others its number, or in English its own word.
@@ -68,15 +68,55 @@ pub fn in_toml(said: &str, language: Language) -> String {
         ),
         () if said.starts_with("missing field") => ("toml-missing-key", arguments([("name", first)])),
         () if said.starts_with("duplicate") => ("toml-twice", Arguments::new()),
-        () if said.starts_with("invalid type")
-            || said.starts_with("invalid value")
-            || said.starts_with("invalid length") =>
-        {
-            ("toml-wrong-value", Arguments::new())
-        }
+        () if tells_a_value(said) => ("toml-wrong-value", Arguments::new()),
         () => ("toml-syntax", Arguments::new()),
     };
     text(language, key, &facts)
+}
+
+/// The same of a file that holds PINs: the reader quotes the value that it cannot use, and forgotten quotes make a PIN such a
+/// one. Told instead are the key that the value belongs to, and what is wanted.
+#[must_use]
+pub fn in_secret_toml(text: &str, error: &toml::de::Error, language: Language) -> String {
+    let said = error.message();
+    let fault = if said.starts_with("string values must be quoted") || wants_a_text(said) {
+        plain(language, "toml-wants-text")
+    } else if tells_a_value(said) {
+        plain(language, "toml-wrong-value")
+    } else {
+        return in_toml(said, language);
+    };
+    match key_of_value(text, error) {
+        Some(key) => {
+            let facts = [("key", key.to_owned()), ("fault", fault)];
+            super::text(language, "toml-at-key", &arguments(facts))
+        }
+        None => fault,
+    }
+}
+
+fn wants_a_text(said: &str) -> bool {
+    said.starts_with("invalid type") && said.ends_with(", expected a string")
+}
+
+/// True for what serde says of a value: it quotes it.
+fn tells_a_value(said: &str) -> bool {
+    let starts = [
+        "invalid type",
+        "invalid value",
+        "invalid length",
+        "data did not match",
+    ];
+    starts.iter().any(|start| said.starts_with(start))
+}
+
+/// The key before the value at which the reader stopped, where they share a line.
+fn key_of_value<'a>(text: &'a str, error: &toml::de::Error) -> Option<&'a str> {
+    let before = text.get(..error.span()?.start)?;
+    let line = before.rsplit('\n').next()?;
+    let key = line.trim_end().strip_suffix('=')?.trim();
+    let plain = |character: char| character.is_ascii_lowercase() || character == '_';
+    (!key.is_empty() && key.chars().all(plain)).then_some(key)
 }
 
 /// In which line of a text its reader stopped, counted from 1.

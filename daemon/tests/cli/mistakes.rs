@@ -243,3 +243,112 @@ fn mistakes_in_the_configuration_are_told_in_vietnamese_with_their_line() {
         }
     }
 }
+
+#[test]
+fn a_file_with_pins_is_told_to_be_wrong_without_anything_that_stands_in_it() {
+    const PIN: &str = "87654321";
+    let desk = Desk::bare();
+    let file = desk.path("tokens.toml");
+    let token = "[[token]]\nlabel = \"a\"\n";
+    let rule = "[[rule]]\nfunction = \"C_Sign\"\n";
+    for (text, english, vietnamese) in [
+        (
+            format!("{token}pin = {PIN}\n"),
+            "\"pin\": a text is wanted here",
+            "\"pin\": ở đây cần một chuỗi ký tự",
+        ),
+        (format!("{token}so_pin = 0{PIN}\n"), "line 3: ", "dòng 3: "),
+        (
+            format!("{token}pin = a{PIN}\n"),
+            "\"pin\": a text is wanted here",
+            "\"pin\": ở đây cần một chuỗi ký tự",
+        ),
+        (
+            format!("{token}pin = \"1\"\n[[token.key]]\nlabel = \"k\"\npassword = {PIN}99999999999999\n"),
+            "line 6: \"password\": ",
+            "dòng 6: \"password\": ",
+        ),
+        (
+            format!("{token}pin = \"{PIN}\n"),
+            "line 3: ",
+            "dòng 3: không đúng cú pháp TOML",
+        ),
+        (
+            format!("{token}pin = \"{PIN}\" 1\n"),
+            "line 3: ",
+            "dòng 3: không đúng cú pháp TOML",
+        ),
+        (
+            format!("token = \"{PIN}\"\n"),
+            "line 1: \"token\": a value is of the wrong type",
+            "dòng 1: \"token\": giá trị không đúng kiểu",
+        ),
+        (
+            format!("{token}pin = \"{PIN}\"\nlabl = 1\n"),
+            "line 4: unknown field `labl`",
+            "dòng 4: không có khóa \"labl\"",
+        ),
+        (
+            format!("[[token]]\npin = \"{PIN}\"\n"),
+            "line 1: missing field `label`",
+            "dòng 1: thiếu khóa \"label\"",
+        ),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        let make: [&[&str]; 2] = [&["token", "init", "--from-spec"], &["daemon", "--simulate"]];
+        for words in make {
+            for json in [false, true] {
+                let mut command = desk.trien(words.iter().copied());
+                command.arg(&file).args(json.then_some("--json"));
+                for in_english in [true, false] {
+                    if !in_english {
+                        in_vietnamese(&mut command);
+                    }
+                    let output = command.output().unwrap();
+                    assert_eq!(output.status.code(), Some(2), "{output:?}");
+                    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+                    assert!(!told.contains(PIN), "{told}");
+                    // JSON has quotes of its own.
+                    let told = told.replace("\\\"", "\"");
+                    let said = if in_english { english } else { vietnamese };
+                    assert!(told.contains(said), "{text}: {told}");
+                    if !in_english && !json {
+                        assert_vietnamese(&told.replace(desk.path("").to_str().unwrap(), ""));
+                    }
+                }
+            }
+        }
+    }
+    // What a rule gets wrong, in Vietnamese too.
+    for (text, said) in [
+        (
+            format!("{rule}do = \"delay\"\n"),
+            "dòng 1: quy tắc của C_Sign thiếu giá trị",
+        ),
+        (
+            rule.replace("Sign", "Sing") + "do = \"hang\"\n",
+            "dòng 1: PKCS #11 không có hàm \"C_Sing\"",
+        ),
+        (
+            format!("{rule}do = \"reach\"\n"),
+            "dòng 1: hàm C_Sign không làm được",
+        ),
+        (
+            format!("{rule}do = \"dance\"\n"),
+            "dòng 3: không có giá trị \"dance\"",
+        ),
+        (
+            format!("{rule}do = \"answer\"\nvalue = 1.5\n"),
+            "giá trị không đúng kiểu",
+        ),
+        (token.to_owned(), "token \"a\" chưa có mã PIN"),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        let mut command = desk.trien(["daemon", "--simulate"]);
+        let told = fail(in_vietnamese(command.arg(&file)), 2);
+        assert!(told.contains(said), "{text}: {told}");
+        // What a rule may do has names that are English words.
+        let ours = told.replace(file.to_str().unwrap(), "").replace(" missing,", "");
+        assert_vietnamese(&ours);
+    }
+}

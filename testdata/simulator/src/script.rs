@@ -39,6 +39,7 @@
 //! | `reach` | `CK_TOKEN_INFO.label` says whether a socket to the outside can be made, and the home folder (with `document.pdf`) be used | |
 //! | `missing` | the function is not in the list (from the first on) | |
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -161,18 +162,23 @@ impl Script {
     pub fn of_environment() -> Result<Self, String> {
         let path = std::env::var_os(VARIABLE).ok_or("TRIEN_SIMULATE names no script")?;
         let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        Self::parse(&text)
+        Self::parse(&text).map_err(|wrong| wrong.to_string())
     }
 
     /// Reads a script's text.
     ///
     /// # Errors
-    /// In words, with line and column. No rule that could never apply is passed over.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let script: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+    /// With its place. No rule that could never apply is passed over.
+    pub fn parse(text: &str) -> Result<Self, Wrong> {
+        let script: Self = toml::from_str(text).map_err(Wrong::Toml)?;
         for (index, rule) in script.rule.iter().enumerate() {
-            if let Some(wrong) = rule.wrong() {
-                return Err(format!("{}: {wrong}", place(text, index)));
+            if let Some(fault) = rule.wrong() {
+                return Err(Wrong::Rule {
+                    place: place(text, index),
+                    function: rule.function.clone(),
+                    action: rule.action,
+                    fault,
+                });
             }
         }
         Ok(script)
@@ -220,30 +226,96 @@ impl Action {
     }
 }
 
+/// Why a text is no script. Displays in English.
+#[derive(Debug)]
+pub enum Wrong {
+    /// No TOML, an unknown key, a wrong type.
+    Toml(toml::de::Error),
+    /// A rule that could never apply.
+    Rule {
+        /// Where it begins.
+        place: Place,
+        /// Which function it is about.
+        function: String,
+        /// What should happen.
+        action: Action,
+        /// What makes no sense.
+        fault: RuleFault,
+    },
+}
+
 /// Where a rule of a script begins.
-fn place(text: &str, index: usize) -> String {
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// In this line, counted from 1.
+    Line(usize),
+    /// It is written as a list: its number, counted from 1.
+    Rule(usize),
+}
+
+/// What makes no sense about a rule.
+#[derive(Debug, Clone, Copy)]
+pub enum RuleFault {
+    /// There is no such function.
+    NoFunction,
+    /// The function cannot do that.
+    DoesNotFit,
+    /// Its value is missing, or none for it.
+    Value,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // A PIN may stand in a script: neither the line itself is told nor a value that is of the wrong type.
+            Self::Toml(error) if error.message().starts_with("invalid type") => {
+                f.write_str("a value is of the wrong type")
+            }
+            Self::Toml(error) => f.write_str(error.message()),
+            Self::Rule {
+                place,
+                function,
+                action,
+                fault,
+            } => {
+                match place {
+                    Place::Line(line) => write!(f, "line {line}: {function}: ")?,
+                    Place::Rule(number) => write!(f, "rule {number}: {function}: ")?,
+                }
+                match fault {
+                    RuleFault::NoFunction => f.write_str("no function of PKCS #11"),
+                    RuleFault::DoesNotFit => write!(f, "{action:?} is nothing that it can do"),
+                    RuleFault::Value => write!(
+                        f,
+                        "{action:?} without what it needs, or with a value that is none for it"
+                    ),
+                }
+            }
+        }
+    }
+}
+
+/// Where a rule of a script begins.
+fn place(text: &str, index: usize) -> Place {
     let headers = text
         .lines()
         .enumerate()
         .filter(|(_, line)| line.trim().starts_with("[[rule]]"));
     match headers.map(|(line, _)| line + 1).nth(index) {
-        Some(line) => format!("line {line}"),
-        None => format!("rule {}", index + 1),
+        Some(line) => Place::Line(line),
+        None => Place::Rule(index + 1),
     }
 }
 
 impl Rule {
-    /// What makes no sense about it, in words.
-    fn wrong(&self) -> Option<String> {
-        let Self { function, action, .. } = self;
-        if !is_function(function) {
-            Some(format!("{function}: no function of PKCS #11"))
-        } else if !action.fits(function) {
-            Some(format!("{function}: {action:?} is nothing that it can do"))
+    /// What makes no sense about it.
+    fn wrong(&self) -> Option<RuleFault> {
+        if !is_function(&self.function) {
+            Some(RuleFault::NoFunction)
+        } else if !self.action.fits(&self.function) {
+            Some(RuleFault::DoesNotFit)
         } else if !self.makes_sense() {
-            Some(format!(
-                "{function}: {action:?} without what it needs, or with a value that is none for it"
-            ))
+            Some(RuleFault::Value)
         } else {
             None
         }

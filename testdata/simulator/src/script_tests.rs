@@ -54,7 +54,7 @@ fn a_script_that_makes_no_sense_is_refused_in_words() {
             "Octets",
         ),
     ] {
-        let error = Script::parse(text).expect_err(text);
+        let error = Script::parse(text).expect_err(text).to_string();
         assert!(error.contains(told), "{error}");
     }
 }

@@ -5,10 +5,13 @@
 
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
+use self::script::{Place, RuleFault, Script, Wrong};
 use crate::cli::token::spec;
 use crate::cli::{CliError, Shell};
 use crate::config::{ModuleConfig, beside};
-use crate::language::arguments;
+use crate::language::{arguments, in_secret_toml, line_of};
 use crate::places::Places;
 
 /// The simulator's library, beside the software token's.
@@ -42,15 +45,19 @@ pub(super) struct Simulation {
 pub(super) async fn prepare(script: &Path, shell: &Shell) -> Result<Simulation, CliError> {
     let unreadable = |error: std::io::Error| CliError::file("cli-unreadable", script, &error);
     let script = script.canonicalize().map_err(unreadable)?;
-    let text = std::fs::read_to_string(&script).map_err(unreadable)?;
+    // Its tokens' PINs may stand in it.
+    let text = Zeroizing::new(std::fs::read_to_string(&script).map_err(unreadable)?);
     let misread = |reason: String| {
         let facts = [("file", script.display().to_string()), ("reason", reason)];
         CliError::misuse("daemon-bad-script", arguments(facts))
     };
-    script::Script::parse(&text).map_err(misread)?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| misread(error.to_string()))?;
-    if let Some(without) = token_without_pin(&table) {
-        return Err(misread(format!("token {without}: pin?")));
+    Script::parse(&text).map_err(|wrong| misread(said(&wrong, &text, shell)))?;
+    let table: toml::Table =
+        toml::from_str(&text).map_err(|error| misread(said(&Wrong::Toml(error), &text, shell)))?;
+    if let Some(token) = token_without_pin(&table) {
+        return Err(misread(
+            shell.text("daemon-script-no-pin", &arguments([("token", token)])),
+        ));
     }
     let library = beside(LIBRARY).ok_or_else(|| CliError::failed("daemon-no-simulator", arguments([])))?;
     let home = tempfile::Builder::new()
@@ -79,6 +86,43 @@ pub(super) async fn prepare(script: &Path, shell: &Shell) -> Result<Simulation, 
         ("TRIEN_HOME".to_owned(), home.path().as_os_str().to_owned()),
     ];
     Ok(Simulation { module, _home: home })
+}
+
+/// What is wrong with a script, in the person's language, without any value that may be a PIN.
+fn said(wrong: &Wrong, text: &str, shell: &Shell) -> String {
+    let in_line = |line: usize| shell.text("daemon-script-at-line", &arguments([("line", line.to_string())]));
+    match wrong {
+        Wrong::Toml(error) => {
+            let fault = in_secret_toml(text, error, shell.language);
+            match line_of(text, error) {
+                Some(line) => format!("{}: {fault}", in_line(line)),
+                None => fault,
+            }
+        }
+        Wrong::Rule {
+            place,
+            function,
+            fault,
+            ..
+        } => {
+            let place = match place {
+                Place::Line(line) => in_line(*line),
+                Place::Rule(number) => {
+                    let number = arguments([("number", number.to_string())]);
+                    shell.text("daemon-script-at-rule", &number)
+                }
+            };
+            let key = match fault {
+                RuleFault::NoFunction => "daemon-script-no-function",
+                RuleFault::DoesNotFit => "daemon-script-does-not-fit",
+                RuleFault::Value => "daemon-script-value",
+            };
+            shell.text(
+                key,
+                &arguments([("place", place), ("function", function.clone())]),
+            )
+        }
+    }
 }
 
 /// The label of the first token that says nothing of its PIN; its place among them, if it has no label either.

@@ -11,7 +11,7 @@ use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
 use crate::cli::{CliError, Shell};
-use crate::language::arguments;
+use crate::language::{arguments, in_secret_toml, line_of};
 use crate::tokens::{KeyAlgorithm, TokenProfile, distinguished_name};
 
 /// The largest file that is read, in bytes.
@@ -95,12 +95,10 @@ fn fault(key: &str, value: impl fmt::Display) -> String {
 /// Stands in no key, and no value here is kept for its sake.
 const SEPARATOR: char = '\u{1f}';
 
-/// In the person's language; what the TOML reader says itself is English.
-fn reason(fault: &str, shell: &Shell) -> String {
-    match fault.trim().split_once(SEPARATOR) {
-        Some((key, value)) => shell.text(key, &arguments([("value", value.to_owned())])),
-        None => fault.trim().replace('\n', " "),
-    }
+/// In the person's language, if it is a [`fault`].
+fn reason(fault: &str, shell: &Shell) -> Option<String> {
+    let (key, value) = fault.trim().split_once(SEPARATOR)?;
+    Some(shell.text(key, &arguments([("value", value.to_owned())])))
 }
 
 /// A label of at most so many bytes.
@@ -189,21 +187,22 @@ impl Spec {
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
             .map_err(|error| CliError::file("cli-unreadable", path, &error))?;
-        let bad = |place: String, fault: &str| {
+        let bad = |place: String, reason: String| {
             let facts = [
                 ("file", path.display().to_string()),
                 ("place", place),
-                ("reason", reason(fault, shell)),
+                ("reason", reason),
             ];
             CliError::misuse("token-spec-bad", arguments(facts))
         };
         let spec: Self = toml::from_str(&text).map_err(|error| {
-            let before = error
-                .span()
-                .map_or("", |span| text.get(..span.start).unwrap_or(""));
-            let line = (1 + before.matches('\n').count()).to_string();
+            let line = line_of(&text, &error).unwrap_or(1).to_string();
             let place = shell.text("token-spec-at-line", &arguments([("line", line)]));
-            bad(place, error.message())
+            let reason = reason(error.message(), shell);
+            bad(
+                place,
+                reason.unwrap_or_else(|| in_secret_toml(&text, &error, shell.language)),
+            )
         })?;
         spec.check().map_err(|((token, key), fault)| {
             let facts = arguments([
@@ -215,7 +214,10 @@ impl Spec {
             } else {
                 "token-spec-at-token"
             };
-            bad(shell.text(place, &facts), &fault)
+            bad(
+                shell.text(place, &facts),
+                reason(&fault, shell).unwrap_or_default(),
+            )
         })?;
         Ok(spec)
     }
