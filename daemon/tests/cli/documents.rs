@@ -516,6 +516,8 @@ fn what_no_verification_would_accept_is_refused_before_the_pin() {
     let [one, two] = ["a", "b"].map(invoice);
     std::fs::write(desk.path("one.xml"), &one).unwrap();
     std::fs::write(desk.path("two.xml"), format!("<TDiep>{one}{two}</TDiep>")).unwrap();
+    std::fs::write(desk.path("other.xml"), "<Khac/>").unwrap();
+    std::fs::write(desk.path("empty.xml"), "<HDon><DSCKS/></HDon>").unwrap();
     let folder = desk.home().join("config/templates");
     std::fs::create_dir_all(&folder).unwrap();
     let buyer = include_str!("../../signatures/templates/e-invoice-buyer.toml");
@@ -547,6 +549,35 @@ fn what_no_verification_would_accept_is_refused_before_the_pin() {
             [
                 ("vi", "nhiều phần tử HDon/DLHDon"),
                 ("en", "more than one element HDon/DLHDon"),
+            ],
+        ),
+        (
+            "other.xml",
+            "e-invoice",
+            "document_unreadable",
+            3,
+            [
+                (
+                    "vi",
+                    "cần phần tử HDon/DSCKS/NBan để đặt chữ ký, nhưng tài liệu không có",
+                ),
+                (
+                    "en",
+                    "wants the element HDon/DSCKS/NBan for the signature to stand in, which the document lacks",
+                ),
+            ],
+        ),
+        (
+            "empty.xml",
+            "e-invoice",
+            "document_unreadable",
+            3,
+            [
+                ("vi", "cần phần tử HDon/DLHDon để ký, nhưng tài liệu không có"),
+                (
+                    "en",
+                    "wants the element HDon/DLHDon to sign, which the document lacks",
+                ),
             ],
         ),
         (

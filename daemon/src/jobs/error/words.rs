@@ -37,6 +37,12 @@ pub(super) const fn remedy(error: &JobError) -> Option<&'static str> {
         JobError::Pades(PadesError::SeedValue(_)) => Some("locked-seed-remedy"),
         JobError::Pades(PadesError::NotFirst) => Some("locked-not-first-remedy"),
         JobError::Xml(XmlPrepareError::Several(_)) => Some("xml-several-remedy"),
+        JobError::Xml(XmlPrepareError::NoPlace(_) | XmlPrepareError::NoTarget(_)) => {
+            Some("xml-no-element-remedy")
+        }
+        JobError::Xml(XmlPrepareError::NoId(_)) => Some("xml-no-id-remedy"),
+        JobError::Xml(XmlPrepareError::IdAmbiguous(_)) => Some("xml-id-ambiguous-remedy"),
+        JobError::Xml(XmlPrepareError::RelativeNamespace) => Some("xml-relative-namespace-remedy"),
         JobError::ReadBack(_) | JobError::Cms(PrepareError::EmptyContent) => Some("flaw-remedy"),
         _ => None,
     }
@@ -57,15 +63,27 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
         JobError::Argument(argument) => Some(of_argument(argument, language)),
         JobError::Template(error) => Some(of_template(error, language)),
         JobError::Pades(error) => of_pades(error),
-        JobError::Xml(XmlPrepareError::WouldBreakSignature) => plain("locked-xml"),
         JobError::Cms(PrepareError::EmptyContent) => plain("jws-empty"),
         JobError::ReadBack(Flaw::New(_)) => plain("flaw-new"),
         JobError::ReadBack(Flaw::Earlier(_)) => plain("flaw-earlier"),
-        JobError::Xml(XmlPrepareError::Several(path)) => {
-            Some(("xml-several", arguments([("path", path.clone())])))
-        }
+        JobError::Xml(error) => of_xml(error),
         _ => None,
     }
+}
+
+/// None for what is no XML: the code's own text says that.
+fn of_xml(error: &XmlPrepareError) -> Option<(&'static str, Arguments)> {
+    let (key, path) = match error {
+        XmlPrepareError::WouldBreakSignature => return Some(("locked-xml", Arguments::new())),
+        XmlPrepareError::RelativeNamespace => return Some(("xml-relative-namespace", Arguments::new())),
+        XmlPrepareError::Several(path) => ("xml-several", path),
+        XmlPrepareError::NoPlace(path) => ("xml-no-place", path),
+        XmlPrepareError::NoTarget(path) => ("xml-no-target", path),
+        XmlPrepareError::NoId(path) => ("xml-no-id", path),
+        XmlPrepareError::IdAmbiguous(id) => ("xml-id-ambiguous", id),
+        _ => return None,
+    };
+    Some((key, arguments([("path", path.clone())])))
 }
 
 fn of_pades(error: &PadesError) -> Option<(&'static str, Arguments)> {
