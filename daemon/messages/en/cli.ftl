@@ -118,6 +118,8 @@ verify-nothing-to-trust = No trusted certificate was found in "{ $file }": nothi
 verify-over-input = "{ $file }" is an input; its original would be lost.
 verify-over-input-remedy = Name another file with --html.
 verify-bad-trust = Passed over: { $reason }
+verify-bad-trust-file = The certificates to trust cannot be read: { $reason }.
+verify-bad-trust-file-remedy = Name a certificate as PEM or DER with --trust, a list of them (.p7b), or a folder of such files.
 verify-bad-time = "{ $value }" is no time.
 verify-bad-time-remedy = Write it like 2026-11-21T09:00:00+07:00.
 verify-no-signed-file = No signature can be read in it: the file is cut short or broken, or of no kind that has signatures (PDF, CMS, XML, JSON, ASiC, Office).
@@ -210,13 +212,21 @@ queue-failed-remedy = Raise it by "trien augment" when the network is back.
 queue-full = The file cannot wait for its time-stamp: { $count } files wait already.
 queue-full-remedy = Have them raised by "trien augment --queued"; raise this one by "trien augment".
 
+augment-over-input = "{ $file }" is an input; the file that is to be raised, or its content, would be lost.
+augment-over-input-remedy = Name another file with --out.
+augment-level-b = Every signature has level B already: there is nothing to raise.
+augment-level-b-remedy = Give --level t, lt or lta.
 augment-done = Raised: { $file }
 augment-without-level = Signatures of which no level is claimed: { $count }. They are not valid here, or of a kind without levels; "trien verify" says why.
 augment-queued = Raised: { $raised }; still waiting: { $waiting }; given up: { $given_up }
 augment-no-authority = There is no time-stamp authority to ask.
 augment-no-authority-remedy = Name one with --tsa, or in the configuration under [[timestamp_authorities]].
 augment-network = No time-stamp could be had: { $reason }.
-augment-network-remedy = Check the network and try again. What was signed is there, at level B.
+augment-network-remedy =
+    Check the network and try again.{ $begun ->
+        [signed] {" "}What was signed is there, at level B.
+       *[here] {""}
+    }
 augment-untrusted = What proves the signature is not trusted here: { $reason }.
 augment-untrusted-remedy = Add the root of that authority by "trien trust add FILE", after comparing its fingerprint with the published one.
 augment-status-unknown = The level cannot be reached: { $reason }.

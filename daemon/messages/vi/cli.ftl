@@ -118,6 +118,8 @@ verify-nothing-to-trust = Không tìm thấy chứng thư tin cậy nào trong "
 verify-over-input = "{ $file }" cũng là tệp cần kiểm tra; bản gốc sẽ bị ghi đè.
 verify-over-input-remedy = Hãy nêu tệp khác với --html.
 verify-bad-trust = Bỏ qua: { $reason }
+verify-bad-trust-file = Không đọc được các chứng thư cần tin cậy: { $reason }.
+verify-bad-trust-file-remedy = Với --trust, hãy nêu chứng thư dạng PEM hoặc DER, danh sách chứng thư (.p7b), hoặc thư mục chứa các tệp ấy.
 verify-bad-time = "{ $value }" không phải là thời điểm.
 verify-bad-time-remedy = Hãy viết như 2026-11-21T09:00:00+07:00.
 verify-no-signed-file = Không thấy chữ ký nào đọc được: tệp bị cắt cụt hay hỏng, hoặc không thuộc loại tệp chứa chữ ký (PDF, CMS, XML, JSON, ASiC, Office).
@@ -210,13 +212,21 @@ queue-failed-remedy = Hãy nâng mức bằng "trien augment" khi có mạng.
 queue-full = Không thể để tệp chờ dấu thời gian: đã có { $count } tệp đang chờ.
 queue-full-remedy = Hãy nâng mức các tệp ấy bằng "trien augment --queued"; tệp này thì bằng "trien augment".
 
+augment-over-input = "{ $file }" cũng là tệp cần nâng mức, hoặc nội dung của chữ ký; bản gốc sẽ bị ghi đè.
+augment-over-input-remedy = Hãy nêu tệp khác với --out.
+augment-level-b = Chữ ký nào cũng đã ở mức B: không có gì để nâng.
+augment-level-b-remedy = Hãy nêu --level t, lt hoặc lta.
 augment-done = Đã nâng mức: { $file }
 augment-without-level = Số chữ ký không được nêu mức: { $count }. Chúng không hợp lệ trên máy này, hoặc thuộc loại không có mức; "trien verify" cho biết lý do.
 augment-queued = Đã nâng mức: { $raised }; còn chờ: { $waiting }; bỏ: { $given_up }
 augment-no-authority = Không có tổ chức cấp dấu thời gian nào để hỏi.
 augment-no-authority-remedy = Hãy chỉ ra bằng --tsa, hoặc trong cấu hình ở mục [[timestamp_authorities]].
 augment-network = Không lấy được dấu thời gian: { $reason }.
-augment-network-remedy = Hãy kiểm tra mạng rồi thử lại. Tệp đã ký vẫn còn, ở mức B.
+augment-network-remedy =
+    Hãy kiểm tra mạng rồi thử lại.{ $begun ->
+        [signed] {" "}Tệp đã ký vẫn còn, ở mức B.
+       *[here] {""}
+    }
 augment-untrusted = Máy này không tin dữ liệu chứng minh chữ ký: { $reason }.
 augment-untrusted-remedy = Hãy thêm chứng thư gốc của tổ chức ấy bằng "trien trust add TỆP", sau khi so dấu vân tay với bản công bố.
 augment-status-unknown = Không đạt được mức: { $reason }.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use trien_protocol::error::ErrorCode;
 use trien_protocol::limits::MAX_DOCUMENT;
 use trien_signatures::report::Level;
 
@@ -59,15 +60,18 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
     let (Some(input), Some(out)) = (&arguments.input, &arguments.out) else {
         return queued(&network, shell).await;
     };
+    if arguments.level == LevelArgument::B {
+        return Err(CliError::misuse("augment-level-b", self::arguments([])));
+    }
     if output::replaces(out, [input].into_iter().chain(&arguments.content)) {
         let shown = self::arguments([("file", out.display().to_string())]);
-        return Err(CliError::misuse("sign-over-input", shown));
+        return Err(CliError::misuse("augment-over-input", shown));
     }
     output::check_writable(out)?;
     let (level, content) = (Level::from(arguments.level), arguments.content.as_deref());
     let mut lying = lying(input, content)?;
     let raised = raise(lying.take(), lying.form(), level, &network, shell).await;
-    let raised = raised.map_err(|error| failed(&error))?;
+    let raised = raised.map_err(|error| failed(&error, Begun::Here))?;
     output::write_with(out, |file| lying.write(&raised.document, file))?;
     Found::of(&raised).tell(input, out, shell);
     Ok(())
@@ -125,7 +129,7 @@ fn lying(input: &Path, content: Option<&Path>) -> Result<OnDisk, CliError> {
         OnDisk::held(read_document(input)?, content)
     };
     opened.map_err(|error| match (error, content) {
-        (OnDiskError::Format(error), _) => failed(&error.into()),
+        (OnDiskError::Format(error), _) => failed(&error.into(), Begun::Here),
         (OnDiskError::TooLarge(most), _) => too_large(input, most),
         (OnDiskError::Content(error), Some(content)) => CliError::file("cli-unreadable", content, &error),
         (OnDiskError::File(error) | OnDiskError::Content(error), _) => unreadable(input, &error),
@@ -186,8 +190,17 @@ const fn raiser<'a>(network: &'a Network, trust: &'a mut Trust, cache: &'a Cache
     }
 }
 
+/// From where a level was to be reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// From a signature that was made before.
+    Here,
+    /// From one that this run has made, and that is there whatever becomes of its level.
+    Signed,
+}
+
 /// What happened, and what to do.
-pub(super) fn failed(error: &RaiseError) -> CliError {
+pub(super) fn failed(error: &RaiseError, begun: Begun) -> CliError {
     let key = match error {
         RaiseError::Network(NetworkError::NoAddress) => {
             return CliError::failed("augment-no-authority", Arguments::new());
@@ -197,10 +210,25 @@ pub(super) fn failed(error: &RaiseError) -> CliError {
         RaiseError::StatusUnknown(_) => "augment-status-unknown",
         RaiseError::Revoked(_) => "augment-revoked",
         RaiseError::Augment(_) => "augment-format",
-        RaiseError::Unreadable(_) | RaiseError::Lost { .. } | RaiseError::NotValidated { .. } => {
-            "augment-not-validated"
-        }
+        RaiseError::Input(unreadable) if begun == Begun::Here => match unreadable.code() {
+            ErrorCode::DocumentEncrypted => "verify-encrypted",
+            ErrorCode::TooLarge => "verify-too-complex",
+            _ => "verify-no-signed-file",
+        },
+        RaiseError::Input(_)
+        | RaiseError::Unreadable(_)
+        | RaiseError::Lost { .. }
+        | RaiseError::NotValidated { .. } => "augment-not-validated",
     };
-    let facts = |language| arguments([("reason", reason::reason(error, language))]);
+    let begun = match begun {
+        Begun::Here => "here",
+        Begun::Signed => "signed",
+    };
+    let facts = |language| {
+        arguments([
+            ("reason", reason::reason(error, language)),
+            ("begun", begun.to_owned()),
+        ])
+    };
     CliError::failed_in_each(key, facts).detailed(reason::detail(error))
 }

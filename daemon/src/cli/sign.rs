@@ -307,7 +307,7 @@ impl Raising<'_> {
         match raised {
             Ok(raised) => raised.map(Some).map_err(failed),
             Err(error) if self.queue && error.may_pass() => Ok(None),
-            Err(error) => Err(augment::failed(&error)),
+            Err(error) => Err(augment::failed(&error, augment::Begun::Signed)),
         }
     }
 

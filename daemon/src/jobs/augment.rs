@@ -29,6 +29,7 @@ pub use form::{
 };
 pub use on_disk::{LyingFile, OnDisk, OnDiskError, lying_container, lying_pdf};
 
+use crate::jobs::verify_documents::Unreadable;
 use crate::network::{Doubt, Network, NetworkError};
 use crate::trust::Trust;
 use crate::trust::revocation::Cache;
@@ -57,7 +58,10 @@ pub enum RaiseError {
     /// The certificate is revoked.
     #[error("{0} was revoked")]
     Revoked(String),
-    /// Our own validation cannot read the document.
+    /// Nothing that is signed can be read in what is to be raised.
+    #[error("the document cannot be read: {0}")]
+    Input(Unreadable),
+    /// Our own validation cannot read the result.
     #[error("the document cannot be validated: {0}")]
     Unreadable(String),
     /// The result has another number of signatures.
@@ -122,7 +126,7 @@ impl Raiser<'_> {
         form: &dyn Form,
     ) -> Result<Augmented, RaiseError> {
         let mut document = document.into();
-        let before = self.validate(&document, form)?;
+        let before = self.judge(&document, form).map_err(RaiseError::Input)?;
         has_levels(&before)?;
         let several = before.signatures.len() > 1;
         if level >= Level::BT {
@@ -174,7 +178,7 @@ impl Raiser<'_> {
         form: &dyn Form,
     ) -> Result<(Vec<u8>, Option<RaiseError>), RaiseError> {
         let mut document = Arc::new(document);
-        let reached = lowest(&self.validate(&document, form)?);
+        let reached = lowest(&self.judge(&document, form).map_err(RaiseError::Input)?);
         let steps = [Level::BT, Level::BLT, Level::BLTA];
         for step in steps
             .into_iter()
@@ -191,10 +195,13 @@ impl Raiser<'_> {
         Ok((Arc::unwrap_or_clone(document), None))
     }
 
+    fn judge(&self, document: &[u8], form: &dyn Form) -> Result<Report, Unreadable> {
+        form.verify(document, &self.trust.reliance(OffsetDateTime::now_utc()))
+    }
+
     fn validate(&self, document: &[u8], form: &dyn Form) -> Result<Report, RaiseError> {
-        let now = OffsetDateTime::now_utc();
-        form.verify(document, &self.trust.reliance(now))
-            .map_err(|error| RaiseError::Unreadable(error.to_string()))
+        let judged = self.judge(document, form);
+        judged.map_err(|error| RaiseError::Unreadable(error.to_string()))
     }
 
     /// Stamps what one time-stamp did not stamp: in some formats each signature has its own.

@@ -156,3 +156,75 @@ fn why_no_level_is_reached_is_said_in_the_persons_language() {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_raised_is_told_to_be_that() {
+    let (office, _server, tsa) = with_authority("ec:p256");
+    succeed(&mut office.sign(&[], "b.p7s"));
+    std::fs::write(office.desk.path("garbage"), "garbage").unwrap();
+    let gone = format!("http://127.0.0.1:{}/tsa", crate::support::office::free_port());
+    for (input, out, words, exit, code, said) in [
+        (
+            "garbage",
+            "x.p7s",
+            ["--tsa", &tsa, "--level=t"],
+            3,
+            "verify-no-signed-file",
+            ["No signature can be read in it", "Không thấy chữ ký nào đọc được"],
+        ),
+        (
+            "b.p7s",
+            "x.p7s",
+            ["--tsa", &tsa, "--level=b"],
+            2,
+            "augment-level-b",
+            ["there is nothing to raise", "không có gì để nâng"],
+        ),
+        (
+            "b.p7s",
+            "b.p7s",
+            ["--tsa", &tsa, "--level=t"],
+            2,
+            "augment-over-input",
+            ["is to be raised", "cần nâng mức"],
+        ),
+        (
+            "b.p7s",
+            "x.p7s",
+            ["--tsa", &gone, "--level=t"],
+            3,
+            "augment-network",
+            [
+                "Check the network and try again.",
+                "Hãy kiểm tra mạng rồi thử lại.",
+            ],
+        ),
+    ] {
+        for (language, said) in ["en", "vi"].into_iter().zip(said) {
+            let raise = || {
+                let mut raise = office.augment(input, out, &words);
+                raise.args(["--lang", language]);
+                raise
+            };
+            let told = fail(&mut raise(), exit);
+            assert!(told.contains(said), "{told}");
+            for other in [
+                "please report this",
+                "at level B",
+                "báo cho chúng tôi",
+                "ở mức B.",
+            ] {
+                assert!(!told.contains(other), "{told}");
+            }
+            let told = printed(raise().arg("--json"), exit);
+            assert_eq!(told["error"]["code"], code, "{told:#}");
+            assert!(!office.desk.path("x.p7s").exists());
+        }
+    }
+    // Of what was signed just now it is said that it is there.
+    let told = fail(
+        &mut office.sign(&["--level", "t", "--tsa", &gone, "--lang", "vi"], "t.p7s"),
+        3,
+    );
+    assert!(told.contains("Tệp đã ký vẫn còn, ở mức B."), "{told}");
+}

@@ -18,7 +18,7 @@ pub(super) fn reason(error: &RaiseError, language: Language) -> String {
         RaiseError::NoPath(who) => about("raise-no-path", who),
         RaiseError::StatusUnknown(who) => about("raise-status-unknown", who),
         RaiseError::Revoked(who) => about("raise-revoked", who),
-        RaiseError::Unreadable(_) => plain(language, "raise-unreadable"),
+        RaiseError::Input(_) | RaiseError::Unreadable(_) => plain(language, "raise-unreadable"),
         RaiseError::Lost { before, after } => {
             let facts = [("before", before.to_string()), ("after", after.to_string())];
             text(language, "raise-lost", &arguments(facts))
@@ -47,6 +47,7 @@ pub(super) fn detail(error: &RaiseError) -> Option<String> {
         RaiseError::Unreadable(said) | RaiseError::Augment(AugmentError::NotSigned(said)) => {
             Some(said.clone())
         }
+        RaiseError::Input(error) => Some(error.to_string()),
         RaiseError::Augment(AugmentError::Container(error)) => Some(error.to_string()),
         RaiseError::Network(NetworkError::Unreachable(_, said) | NetworkError::Tls(_, said)) => {
             Some(said.clone())
