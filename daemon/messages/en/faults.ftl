@@ -43,6 +43,8 @@ argument-text-too-long = The reason or the location is too long.
 locked-certified = The author has certified the document and allows no change (DocMDP, P = 1).
 locked-field = An earlier signature has locked fields of the document, and this one among them (FieldMDP).
 locked-xml = An earlier signature covers the whole XML document, or what would be changed in it: another one would break it.
+further-content-missing = The signature stands alone: what it is about is needed as well.
+further-other-content = The content is not what the signature is about, or stands inside it already.
 xml-several = The document has more than one element { $path }, and the template does not say which of them is meant: none is signed.
 xml-several-remedy = Sign each part as a file of its own, then put them together; or use a template that signs the whole document.
 xml-no-place = The template wants the element { $path } for the signature to stand in, which the document lacks.
@@ -128,6 +130,12 @@ trust-too-many = only the first { $most } files are read
 trust-file-no-certificate = it is no certificate in PEM or DER, and no list of them
 trust-file-no-list = a revocation list in it is broken
 trust-file-no-answer = it is neither a revocation list nor an OCSP answer
+
+grants-too-many = there are more than { $most } origins
+grants-bad-origin = "{ $value }" is no origin that can be permitted
+grants-twice = the origin "{ $value }" stands twice
+grants-bad-time = "{ $key }" is no time (RFC 3339)
+grants-until-no-scope = "until" names "{ $scope }", which is not among "scopes"
 
 toml-unknown-key = there is no key "{ $name }" here
 toml-unknown-key-of = there is no key "{ $name }" here; possible: { $others }

@@ -112,7 +112,7 @@ help-sign = Sign files with a key on a token. Several files are one batch with o
 help-sign-inputs = The files to sign; "-" is standard input
 help-sign-out = Where to write: a file, or a folder if there are several inputs (made if "/" ends its name); "-" is standard output
 help-sign-force = Replace results that are there without a question. Without it the person at the terminal is asked before the PIN; where the PIN comes from a file, they are replaced, and a line says so
-help-sign-format = The signature format: pades (the default, for PDF) ooxml (the default for docx, xlsx, pptx), cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
+help-sign-format = The signature format: pades (the default, for PDF), ooxml (the default for docx, xlsx, pptx), cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
 help-sign-level = The baseline level: b (the default), t with a time-stamp, lt with what proves it, lta with a time-stamp over that
 help-sign-tsa = The time-stamp authority to ask, http://…; otherwise those of the configuration, one after the other
 help-sign-queue = If no authority can be reached: leave the file at level b, and raise it when one can be
@@ -142,7 +142,7 @@ help-sign-template = For xmldsig: general (the default), tax-declaration, tax-re
 
 help-verify = Check the signatures of files; success only if every signature of every file is TOTAL-PASSED
 help-verify-inputs = Signed files: PDF, CMS (.p7m, .p7s), XML, JSON (JWS), ASiC containers or Office documents; "-" is standard input
-help-verify-trust = A folder with the certificates to trust; without it, the configuration's
+help-verify-trust = The certificates to trust: a file (PEM, DER or .p7b) or a folder of such; without it, the configuration's
 help-verify-at = Judge as of this time (RFC 3339) instead of now
 help-verify-content = What a detached signature is about
 help-verify-allow-sha1 = Let SHA-1 count, for documents of a time when it was in use; the report says so

@@ -43,6 +43,8 @@ argument-text-too-long = Lý do hoặc nơi ký quá dài.
 locked-certified = Tác giả đã chứng thực tài liệu và không cho thay đổi gì nữa (DocMDP, P = 1).
 locked-field = Một chữ ký có trước đã khóa các ô của tài liệu, trong đó có ô chữ ký này (FieldMDP).
 locked-xml = Chữ ký có trước bao trùm cả tài liệu XML, hoặc phần sẽ bị thay đổi: thêm chữ ký sẽ làm hỏng chữ ký đó.
+further-content-missing = Chữ ký này đứng riêng: cần cả nội dung được ký.
+further-other-content = Nội dung đã nêu không phải là nội dung được ký, hoặc đã nằm sẵn trong chữ ký.
 xml-several = Tài liệu có nhiều phần tử { $path }, mẫu (template) không cho biết phải ký phần tử nào: không ký phần tử nào cả.
 xml-several-remedy = Hãy ký từng phần trong một tệp riêng rồi ghép lại; hoặc dùng mẫu ký toàn bộ tài liệu.
 xml-no-place = Mẫu (template) cần phần tử { $path } để đặt chữ ký, nhưng tài liệu không có phần tử này.
@@ -128,6 +130,12 @@ trust-too-many = chỉ đọc { $most } tệp đầu tiên
 trust-file-no-certificate = không phải là chứng thư dạng PEM hay DER, cũng không phải danh sách chứng thư
 trust-file-no-list = có danh sách thu hồi bị hỏng
 trust-file-no-answer = không phải danh sách thu hồi, cũng không phải câu trả lời OCSP
+
+grants-too-many = có hơn { $most } trang
+grants-bad-origin = "{ $value }" không phải là địa chỉ gốc (origin) của trang web có thể cấp quyền
+grants-twice = "{ $value }" xuất hiện hai lần
+grants-bad-time = "{ $key }" không phải là thời điểm (RFC 3339)
+grants-until-no-scope = "until" nêu "{ $scope }", không có trong "scopes"
 
 toml-unknown-key = không có khóa "{ $name }" ở đây
 toml-unknown-key-of = không có khóa "{ $name }" ở đây; có thể dùng: { $others }

@@ -40,6 +40,11 @@ fn file(report: &Value) -> Value {
         "valid".into(),
         json!({ "type": "boolean", "description": "There is a signature, and all are TOTAL-PASSED." }),
     );
+    properties.insert(
+        "passed_over".into(),
+        json!({ "type": "array", "items": bilingual(), "description": "What of the trust folder could not be used, where \
+            there is such: a path may be missing for it." }),
+    );
     properties.insert("error".into(), json!({ "$ref": "#/$defs/Error" }));
     json!({
         "type": "object",
@@ -52,10 +57,14 @@ fn file(report: &Value) -> Value {
     })
 }
 
+fn bilingual() -> Value {
+    let text = || json!({ "type": "string" });
+    json!({ "type": "object", "properties": { "vi": text(), "en": text() }, "required": ["vi", "en"] })
+}
+
 /// Why a file cannot be judged: the error that the protocol names so (`ErrorData` of `trien.v1.json`).
 fn error() -> Value {
     let text = || json!({ "type": "string" });
-    let bilingual = || json!({ "type": "object", "properties": { "vi": text(), "en": text() }, "required": ["vi", "en"] });
     json!({
         "type": "object",
         "description": "Why the file cannot be judged, and what to do about it.",

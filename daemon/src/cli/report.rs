@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use trien_protocol::call::Language;
-use trien_protocol::error::ErrorData;
+use trien_protocol::error::{Bilingual, ErrorData};
 use trien_signatures::algorithm::SignatureAlgorithm;
 use trien_signatures::report::{
     Change, ChangeKind, Coverage, Format, Indication, Reason, Report, SignatureReport, TimestampReport,
@@ -21,6 +21,9 @@ pub(super) struct FileReport {
     pub(super) file: String,
     /// There is a signature, and all are TOTAL-PASSED; document time-stamps are none.
     pub(super) valid: bool,
+    /// What of the trust folder was not read: a path may be missing for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) passed_over: Vec<Bilingual>,
     /// What was found.
     #[serde(flatten)]
     pub(super) outcome: Outcome,

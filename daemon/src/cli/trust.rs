@@ -107,7 +107,13 @@ fn erase_evidence(before: Option<&str>, shell: &Shell) -> Result<(), CliError> {
         None => OffsetDateTime::now_utc() + time::Duration::days(36_500),
     };
     let store = EvidenceStore::new(shell.places.evidence_folder());
-    let erased = store.erase_before(time).map_err(unusable(shell))?;
+    let erased = store.erase_before(time).map_err(|error| {
+        CliError::file(
+            "trust-evidence-not-erased",
+            &shell.places.evidence_folder(),
+            &error,
+        )
+    })?;
     shell.answer(&json!({ "erased": erased }), || {
         shell.text(
             "trust-evidence-erased",
@@ -121,7 +127,10 @@ fn load(shell: &Shell) -> Trust {
     let cache = Cache::new(shell.places.revocation_folder());
     let trust = Trust::load_ours(&shell.places.trust_folder()).with_cache(&cache);
     for fault in trust.faults() {
-        shell.note("verify-bad-trust", &arguments([("reason", fault.clone())]));
+        shell.note(
+            "verify-bad-trust",
+            &arguments([("reason", fault.text(shell.language).to_owned())]),
+        );
     }
     trust
 }
@@ -139,6 +148,7 @@ fn list(shell: &Shell) {
         "anchors": certificates(trust.anchors()),
         "intermediates": certificates(trust.intermediates()),
         "crls": crls,
+        "passed_over": trust.faults(),
     });
     shell.answer(&value, || {
         let mut text = String::new();

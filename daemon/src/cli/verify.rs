@@ -30,8 +30,8 @@ pub struct VerifyArguments {
     /// Signed files.
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// Folder of certificates to trust.
-    #[arg(long, value_name = "DIR")]
+    /// Certificates to trust.
+    #[arg(long, value_name = "FILE|DIR")]
     pub trust: Option<PathBuf>,
     /// Time to judge for.
     #[arg(long, value_name = "TIME")]
@@ -68,16 +68,13 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
         }
         output::check_writable(file)?;
     }
-    if let Some(trust) = &arguments.trust {
-        std::fs::metadata(trust).map_err(|error| CliError::file("cli-unreadable", trust, &error))?;
-    }
     let configured = crate::service::rules(shell)?;
     let rules = Rules {
         require_revocation: configured.require_revocation || arguments.require_revocation,
         sha1: configured.sha1 || arguments.allow_sha1,
     };
     let cache = Cache::new(shell.places.revocation_folder());
-    let trust = load_trust(arguments.trust.as_deref(), shell)
+    let trust = load_trust(arguments.trust.as_deref(), shell)?
         .with_cache(&cache)
         .with_rules(rules);
     let content = arguments.content.as_deref();
@@ -103,6 +100,7 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
                 .then(|| digest(input))
                 .flatten(),
             file: input.display().to_string(),
+            passed_over: trust.faults().to_vec(),
             valid: matches!(&outcome, Outcome::Report(report) if report.valid()),
             outcome,
         });
@@ -280,16 +278,33 @@ pub(super) fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {
         .map_err(|_| CliError::misuse("verify-bad-time", arguments([("value", text.to_owned())])))
 }
 
-/// The folder that was named, else the person's own, as the daemon reads it. What is passed over is said: a clerk who
+/// What was named: without it, every signature would be undetermined for no fault of its own.
+fn load_named(named: &Path) -> Result<Trust, CliError> {
+    let unreadable = |error| CliError::file("cli-unreadable", named, &error);
+    let is_folder = std::fs::metadata(named).map_err(unreadable)?.is_dir();
+    if is_folder {
+        std::fs::read_dir(named).map_err(unreadable)?;
+    }
+    let trust = Trust::load(named);
+    match trust.faults().first() {
+        Some(fault) if !is_folder => Err(CliError::failed_in_each("verify-bad-trust-file", |language| {
+            arguments([("reason", fault.text(language).to_owned())])
+        })),
+        _ => Ok(trust),
+    }
+}
+
+/// What was named, else the person's own, as the daemon reads it. What is passed over is said: a clerk who
 /// wonders why a path was not found should know of a broken file.
-fn load_trust(named: Option<&Path>, shell: &Shell) -> Trust {
+fn load_trust(named: Option<&Path>, shell: &Shell) -> Result<Trust, CliError> {
     let own = shell.places.trust_folder();
     let (folder, trust) = match named {
-        Some(folder) => (folder, Trust::load(folder)),
+        Some(named) => (named, load_named(named)?),
         None => (own.as_path(), Trust::load_ours(&own)),
     };
     for fault in trust.faults() {
-        shell.note("verify-bad-trust", &arguments([("reason", fault.clone())]));
+        let reason = fault.text(shell.language).to_owned();
+        shell.note("verify-bad-trust", &arguments([("reason", reason)]));
     }
     if trust.is_empty() {
         shell.note(
@@ -297,7 +312,7 @@ fn load_trust(named: Option<&Path>, shell: &Shell) -> Trust {
             &arguments([("file", folder.display().to_string())]),
         );
     }
-    trust
+    Ok(trust)
 }
 
 /// Opens a file to read it; `-` is the standard input.

@@ -60,7 +60,7 @@ impl Kept {
             .with_cache(&self.cache)
             .with_rules(self.rules);
         for fault in read.faults() {
-            tracing::warn!(%fault, "passed over in the trust folder");
+            tracing::warn!(fault = fault.en, "passed over in the trust folder");
         }
         let trust = Arc::new(read);
         // Nothing may have changed while it was read, nor be so new that the next change would look the same.

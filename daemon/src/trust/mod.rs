@@ -8,16 +8,19 @@ pub mod published;
 pub mod revocation;
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use time::OffsetDateTime;
+use trien_protocol::call::Language;
+use trien_protocol::error::Bilingual;
 use trien_signatures::certificate::Certificate;
 use trien_signatures::revocation::{Crl, Revocations};
 use trien_signatures::trust::{Anchors, MAX_DEPTH, PathVerdict, Reliance, validate_path};
 
 use trien_signatures::validation::CertificateVerdict;
 
+use crate::language::{arguments, system_said, text};
 use crate::policy::ownership::{NotOurs, is_our_folder, open_ours};
 
 /// The most files that are read in one folder.
@@ -41,15 +44,76 @@ pub struct Trust {
     intermediates: Vec<Certificate>,
     revocations: Revocations,
     rules: Rules,
-    faults: Vec<String>,
+    faults: Vec<Bilingual>,
+}
+
+/// Why a file or a folder is passed over.
+enum Passed {
+    Io(io::Error),
+    FolderRights,
+    FileRights,
+    TooMany,
+    TooLarge,
+    NoCertificate,
+    NoList,
+    NoAnswer,
+}
+
+impl Passed {
+    fn of(&self, path: &Path) -> Bilingual {
+        let said = |language| {
+            let key = match self {
+                Self::Io(error) => return Self::told(path, system_said(error, language), language),
+                Self::FolderRights => "trust-folder-rights",
+                Self::FileRights => "trust-file-rights",
+                Self::TooMany => "trust-too-many",
+                Self::TooLarge => "io-too-large",
+                Self::NoCertificate => "trust-file-no-certificate",
+                Self::NoList => "trust-file-no-list",
+                Self::NoAnswer => "trust-file-no-answer",
+            };
+            let most = arguments([("most", MAX_FILES.to_string())]);
+            Self::told(path, text(language, key, &most), language)
+        };
+        Bilingual {
+            vi: said(Language::Vi),
+            en: said(Language::En),
+        }
+    }
+
+    fn told(path: &Path, reason: String, language: Language) -> String {
+        let facts = [("file", path.display().to_string()), ("reason", reason)];
+        text(language, "trust-passed-over", &arguments(facts))
+    }
+}
+
+impl From<io::Error> for Passed {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<NotOurs> for Passed {
+    fn from(error: NotOurs) -> Self {
+        match error {
+            NotOurs::Io(error) => Self::Io(error),
+            NotOurs::Rights => Self::FileRights,
+        }
+    }
 }
 
 impl Trust {
-    /// Reads a folder. What cannot be read is passed over and named in [`Trust::faults`]; a folder that does not exist
-    /// holds nothing.
+    /// Reads a folder, or one file. What cannot be read is passed over and named in [`Trust::faults`]; a folder that does
+    /// not exist holds nothing.
     #[must_use]
-    pub fn load(folder: &Path) -> Self {
-        Self::read(folder, |file| fs::File::open(file).map_err(NotOurs::from))
+    pub fn load(path: &Path) -> Self {
+        let open = |file: &Path| fs::File::open(file).map_err(NotOurs::from);
+        if path.metadata().is_ok_and(|about| !about.is_dir()) {
+            let mut trust = Self::default();
+            trust.read_file(path, open);
+            return trust;
+        }
+        Self::read(path, open)
     }
 
     /// As [`Trust::load`], for the folder that is relied on without a word: neither it nor a file in it may be
@@ -59,14 +123,14 @@ impl Trust {
         match is_our_folder(folder) {
             Ok(true) => Self::read(folder, open_ours),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
-            Ok(false) => Self::faulty(folder, "it must be a folder of its user alone"),
-            Err(error) => Self::faulty(folder, error),
+            Ok(false) => Self::faulty(folder, &Passed::FolderRights),
+            Err(error) => Self::faulty(folder, &error.into()),
         }
     }
 
-    fn faulty(folder: &Path, reason: impl std::fmt::Display) -> Self {
+    fn faulty(folder: &Path, reason: &Passed) -> Self {
         Self {
-            faults: vec![format!("{}: {reason}", folder.display())],
+            faults: vec![reason.of(folder)],
             ..Self::default()
         }
     }
@@ -76,7 +140,7 @@ impl Trust {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return trust,
-            Err(error) => return Self::faulty(folder, error),
+            Err(error) => return Self::faulty(folder, &error.into()),
         };
         let mut files: Vec<_> = entries
             .flatten()
@@ -85,33 +149,31 @@ impl Trust {
             .collect();
         files.sort();
         if files.len() > MAX_FILES {
-            trust.faults.push(format!(
-                "{}: only the first {MAX_FILES} files are read",
-                folder.display()
-            ));
+            trust.faults.push(Passed::TooMany.of(folder));
         }
         for file in files.iter().take(MAX_FILES) {
-            if let Err(reason) = open(file)
-                .map_err(|error| error.to_string())
-                .and_then(|opened| trust.add_file(opened))
-            {
-                trust.faults.push(format!("{}: {reason}", file.display()));
-            }
+            trust.read_file(file, &open);
         }
         trust
     }
 
-    fn add_file(&mut self, file: fs::File) -> Result<(), String> {
+    fn read_file(&mut self, file: &Path, open: impl Fn(&Path) -> Result<fs::File, NotOurs>) {
+        let opened = open(file).map_err(Passed::from);
+        if let Err(reason) = opened.and_then(|opened| self.add_file(opened)) {
+            self.faults.push(reason.of(file));
+        }
+    }
+
+    fn add_file(&mut self, file: fs::File) -> Result<(), Passed> {
         let mut bytes = Vec::new();
-        let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
-        if read.map_err(|error| error.to_string())? as u64 > MAX_FILE {
-            return Err("too large".into());
+        if file.take(MAX_FILE + 1).read_to_end(&mut bytes)? as u64 > MAX_FILE {
+            return Err(Passed::TooLarge);
         }
         let lists = revocation::read_crls(&bytes);
         let mut outcome = Ok(());
         if lists.is_empty() || revocation::holds_others(&bytes) {
             let mut found = Anchors::default();
-            outcome = found.add_file(&bytes).map_err(|error| error.to_string());
+            outcome = found.add_file(&bytes).map_err(|_| Passed::NoCertificate);
             for certificate in found.certificates() {
                 if certificate.is_self_issued() {
                     self.anchors.add(certificate.clone());
@@ -123,7 +185,7 @@ impl Trust {
         for list in lists {
             match list {
                 Ok(crl) => self.revocations.add_crl(crl),
-                Err(error) => outcome = Err(error.to_string()),
+                Err(_) => outcome = Err(Passed::NoList),
             }
         }
         outcome
@@ -194,7 +256,7 @@ impl Trust {
 
     /// What was passed over, one line each.
     #[must_use]
-    pub fn faults(&self) -> &[String] {
+    pub fn faults(&self) -> &[Bilingual] {
         &self.faults
     }
 

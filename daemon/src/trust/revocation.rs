@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
+use trien_protocol::error::Bilingual;
 use trien_signatures::certificate::Certificate;
 use trien_signatures::material::MAX_CRL;
 use trien_signatures::revocation::{Crl, OcspResponse, RevocationError, Revocations};
+
+use super::Passed;
 
 /// The most files that are kept; the oldest go first.
 const MAX_FILES: usize = 2000;
@@ -67,7 +70,7 @@ impl Cache {
     }
 
     /// Adds everything that can be read; the rest is named in `faults`.
-    pub(super) fn fill(&self, revocations: &mut Revocations, faults: &mut Vec<String>) {
+    pub(super) fn fill(&self, revocations: &mut Revocations, faults: &mut Vec<Bilingual>) {
         let Ok(entries) = fs::read_dir(&self.folder) else {
             return;
         };
@@ -83,7 +86,7 @@ impl Cache {
                 }
             });
             if read.is_none() {
-                faults.push(format!("{}: neither a CRL nor an OCSP answer", path.display()));
+                faults.push(Passed::NoAnswer.of(&path));
             }
         }
     }

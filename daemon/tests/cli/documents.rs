@@ -28,6 +28,34 @@ fn a_signature_is_judged_at_a_time_and_reported_as_a_page() {
     );
     let nowhere = error_code(verify(&[]).arg("--trust").arg(desk.path("nofolder")), 3);
     assert_eq!(nowhere, "cli-unreadable");
+    // A file of certificates is as good as a folder of them; one that holds none is no reason to call a signature
+    // undetermined.
+    succeed(verify(&[]).arg("--trust").arg(desk.trust().join("root.pem")));
+    let none = error_code(verify(&[]).arg("--trust").arg(desk.path("đơn.txt")), 3);
+    assert_eq!(none, "verify-bad-trust-file");
+    for (language, said) in [
+        ("vi", "đơn.txt: không phải là chứng thư dạng PEM hay DER"),
+        ("en", "đơn.txt: it is no certificate in PEM or DER"),
+    ] {
+        let mut none = verify(&["--lang", language]);
+        let told = fail(none.arg("--trust").arg(desk.path("đơn.txt")), 3);
+        assert!(told.contains(said), "{told}");
+        // In a folder it is passed over, which programs are told as well.
+        let folder = desk.path("trusted");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(desk.trust().join("root.pem"), folder.join("root.pem")).unwrap();
+        std::fs::copy(desk.path("đơn.txt"), folder.join("đơn.txt")).unwrap();
+        let output = verify(&["--lang", language])
+            .arg("--trust")
+            .arg(&folder)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && told.contains(said), "{told}");
+        let told = read_json(&succeed(verify(&["--json"]).arg("--trust").arg(&folder)));
+        let passed_over = told[0]["passed_over"][0][language].as_str().unwrap();
+        assert!(passed_over.contains(said), "{told:#}");
+    }
     let before = fail(&mut verify(&["--at", "2001-02-03T04:05:06Z"]), 1);
     assert!(before.contains("2001-02-03T11:05:06+07:00"), "{before}");
     assert!(before.contains("not valid yet"), "{before}");
