@@ -733,3 +733,151 @@ fn the_longest_rsa_key_that_is_offered_signs() {
     );
     assert!(told.contains("Public-Key: (4096 bit)"), "{told}");
 }
+
+/// The command where this folder is a disk of its own, of so many bytes or (`ro`) read-only as it is.
+fn on_a_disk(folder: &Path, options: &str, command: &Command) -> Command {
+    let mount = match options {
+        "ro" => "mount --bind \"$1\" \"$1\"; mount -o remount,ro,bind \"$1\"".to_owned(),
+        size => format!("mount -t tmpfs -o mode=700,size={size} none \"$1\""),
+    };
+    let mut inside = Command::new("unshare");
+    inside
+        .args(["--map-root-user", "--mount", "sh", "-euc"])
+        .arg(format!("{mount}; shift; exec \"$@\""))
+        .arg("sh")
+        .arg(folder)
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        inside.env(name, value.unwrap_or_default());
+    }
+    inside.stdin(std::process::Stdio::null());
+    inside
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_told_to_be_at_fault_and_not_the_backup_or_the_token() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let saved = desk.path("saved.tar");
+    succeed(
+        desk.trien(["token", "export-store", "--token", TOKEN, "--out"])
+            .arg(&saved),
+    );
+    let elsewhere = desk.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let restore = |language: &str| {
+        let mut restore = desk.trien(["token", "import-store", "--lang", language]);
+        restore.arg(&saved).env("TRIEN_HOME", &elsewhere);
+        on_a_disk(&elsewhere, "8k", &restore)
+    };
+    assert_eq!(error_code(&mut restore("en"), 3), "token-import-store-no-room");
+    for (language, said) in [("en", "there is no room left"), ("vi", "hết dung lượng")] {
+        let told = fail(&mut restore(language), 3);
+        assert!(told.contains(said), "{told}");
+        for blame in ["damaged", "hỏng", "another copy", "bản lưu khác"] {
+            assert!(!told.contains(blame), "{told}");
+        }
+    }
+    let init = |options: &str, language: &str| {
+        let mut init = desk.trien(["token", "init", "--label", "mới", "--lang", language]);
+        init.args(desk.pin())
+            .arg("--so-pin-file")
+            .arg(desk.pin_file())
+            .env("TRIEN_HOME", &elsewhere);
+        on_a_disk(&elsewhere, options, &init)
+    };
+    for (options, said) in [("8k", ["disk", "đĩa"]), ("ro", ["disk", "đĩa"])] {
+        for (language, said) in ["en", "vi"].into_iter().zip(said) {
+            let told = fail(&mut init(options, language), 3);
+            assert!(told.contains(said), "{told}");
+            assert!(
+                !told.contains("provider") && !told.contains("nhà cung cấp"),
+                "{told}"
+            );
+        }
+    }
+    let evidence = desk.home().join("data/evidence");
+    std::fs::create_dir_all(&evidence).unwrap();
+    std::fs::write(evidence.join("1.json"), "{}").unwrap();
+    let erase = |language: &str| {
+        let erase = desk.trien(["trust", "evidence", "--erase", "--lang", language]);
+        on_a_disk(&evidence, "ro", &erase)
+    };
+    assert_eq!(error_code(&mut erase("en"), 3), "trust-evidence-not-erased");
+    for (language, said) in [("en", "cannot be erased"), ("vi", "Không xóa được bằng chứng")] {
+        let told = fail(&mut erase(language), 3);
+        assert!(told.contains(said), "{told}");
+    }
+    assert!(evidence.join("1.json").exists());
+    let told = succeed(&mut desk.trien(["trust", "evidence", "--erase", "--lang", "vi"]));
+    assert!(told.contains("Đã xóa"), "{told}");
+}
+
+#[test]
+fn a_saved_token_goes_to_standard_output_and_what_is_none_is_not_shown_in_pieces() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let mut export = desk.trien(["token", "export-store", "--token", TOKEN, "--out", "-"]);
+    let saved = export.current_dir(desk.path("")).output().unwrap();
+    assert!(saved.status.success() && !desk.path("-").exists(), "{saved:?}");
+    std::fs::write(desk.path("saved.tar"), &saved.stdout).unwrap();
+    let restored = desk.path("restored");
+    succeed(
+        desk.trien(["token", "import-store"])
+            .arg(desk.path("saved.tar"))
+            .env("TRIEN_HOME", &restored),
+    );
+    sign_and_verify(&desk, &restored, "an");
+
+    std::fs::write(
+        desk.path("none"),
+        [b"none of it\nis shown\xff".as_slice(); 200].concat(),
+    )
+    .unwrap();
+    let told = fail(desk.trien(["token", "import-store"]).arg(desk.path("none")), 3);
+    assert!(!told.contains("is shown") && told.lines().count() == 2, "{told}");
+}
+
+#[test]
+fn a_pin_of_a_specification_is_told_with_its_token() {
+    let desk = Desk::bare();
+    let token = |more: &str| format!("[[token]]\nlabel = \"Của An\"\n{more}");
+    for (text, exit, code, said) in [
+        (
+            token(""),
+            2,
+            "token-spec-no-pin",
+            ["The token \"Của An\"", "Token \"Của An\""],
+        ),
+        (
+            token("pin = \"1\"\n"),
+            3,
+            "token-spec-pin-invalid",
+            ["The PIN of the token \"Của An\"", "Mã PIN của token \"Của An\""],
+        ),
+        (
+            token("pin = \"12345678\"\nso_pin = \"1\"\n"),
+            3,
+            "token-spec-so-pin-invalid",
+            [
+                "(so_pin) of the token \"Của An\"",
+                "(so_pin) của token \"Của An\"",
+            ],
+        ),
+    ] {
+        for (language, said) in ["en", "vi"].into_iter().zip(said) {
+            let told = fail(specified(&desk, &text).args(["--lang", language]), exit);
+            assert!(told.contains(said), "{told}");
+            let told = fail(specified(&desk, &text).args(["--lang", language, "--json"]), exit);
+            let told = read_json(&told);
+            assert_eq!(told["error"]["code"], code);
+            assert!(
+                told["error"]["message"].as_str().unwrap().contains(said),
+                "{told}"
+            );
+        }
+    }
+    let made = token("pin = \"12345678\"\n[[token.key]]\nlabel = \"k\"\nalgorithm = \"ec:p256\"\n");
+    let told = succeed(&mut specified(&desk, &made));
+    assert!(told.contains("was made (keys: 1)"), "{told}");
+}

@@ -378,6 +378,10 @@ async fn sign(
             let error = failed(&JobError::CertificateExpired(Vec::new()));
             Err(error.reworded(|object| wording::not_valid_now(object, &certificates)))
         }
+        Err(JobError::OfDocument(name, error)) => {
+            let error = failed(&error).reworded(|object| wording::when_signing(object, format));
+            Err(error.reworded(|object| wording::of_document(object, &name)))
+        }
         Err(error) => Err(failed(&error).reworded(|object| wording::when_signing(object, format))),
     }
 }

@@ -501,7 +501,7 @@ fn not_initialized(error: InitializeError) -> CliError {
             CliError::failed("token-so-pin-invalid", Arguments::new())
         }
         InitializeError::UserPinInvalid => failed(&JobError::PinInvalid),
-        InitializeError::Token(error) => failed(&error.into()),
+        InitializeError::Token(error) => failed(&error.into()).reworded(wording::of_software),
     }
 }
 

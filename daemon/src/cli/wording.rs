@@ -6,6 +6,8 @@ use std::path::Path;
 use time::OffsetDateTime;
 use trien_protocol::call::{Language, SignatureFormat};
 use trien_protocol::error::{Bilingual, ErrorCode, ErrorData, ErrorObject};
+use trien_protocol::limits::MAX_TEXT;
+use trien_signatures::cades::FurtherError;
 use trien_signatures::certificate::Certificate;
 use trien_signatures::xmldsig::Template;
 
@@ -60,6 +62,19 @@ pub(super) fn at_the_shell(mut object: ErrorObject) -> ErrorObject {
     object
 }
 
+/// Of a software token that is being made: what its module says of the token is what the disk said to the module.
+pub(super) fn of_software(mut object: ErrorObject) -> ErrorObject {
+    let key = match object.data.code {
+        ErrorCode::TokenFull => "token-disk-full",
+        ErrorCode::TokenReadOnly => "token-disk-read-only",
+        _ => return object,
+    };
+    object.data.message = bilingual(key);
+    object.data.remedy = bilingual(&format!("{key}-remedy"));
+    object.message.clone_from(&object.data.message.en);
+    object
+}
+
 /// Of `trien sign`. The code stays the one that a page would have got. A fault that has words of its own keeps them, and
 /// needs no detail for developers beside them.
 pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> ErrorObject {
@@ -74,9 +89,17 @@ pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> 
                 ("sign-bad-arguments", "sign-bad-template-remedy")
             } else if about.starts_with("appearance") {
                 ("sign-bad-arguments", "sign-bad-appearance-remedy")
+            } else if about == FurtherError::ContentMissing.to_string() {
+                ("sign-bad-arguments", "sign-content-missing-remedy")
+            } else if about == FurtherError::OtherContent.to_string() {
+                ("sign-bad-arguments", "sign-other-content-remedy")
             } else {
                 ("sign-bad-arguments", "sign-bad-arguments-remedy")
             }
+        }
+        ErrorCode::TooLarge if about.starts_with("reason: ") || about.starts_with("location: ") => {
+            object.data.detail = None;
+            ("sign-text-too-long", "sign-text-too-long-remedy")
         }
         // What has words of its own can be read, and has a remedy of its own.
         ErrorCode::DocumentUnreadable if has_own_words => return object,
@@ -95,12 +118,33 @@ pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> 
         _ => return object,
     };
     let templates: Vec<_> = Template::names().collect();
-    let facts = arguments([("templates", templates.join(", "))]);
+    let facts = arguments([
+        ("templates", templates.join(", ")),
+        ("limit", MAX_TEXT.to_string()),
+    ]);
     if !has_own_words {
         object.data.message = both(message, &facts);
         object.message.clone_from(&object.data.message.en);
     }
     object.data.remedy = both(remedy, &facts);
+    object
+}
+
+/// Of `trien sign`, where one document keeps the others back: which.
+pub(super) fn of_document(mut object: ErrorObject, file: &str) -> ErrorObject {
+    let said = |language| {
+        let message = object.data.message.text(language);
+        let facts = [
+            ("file", file.to_owned()),
+            ("reason", message.trim_end_matches('.').to_owned()),
+        ];
+        text(language, "sign-none-for", &arguments(facts))
+    };
+    object.data.message = Bilingual {
+        vi: said(Language::Vi),
+        en: said(Language::En),
+    };
+    object.message.clone_from(&object.data.message.en);
     object
 }
 

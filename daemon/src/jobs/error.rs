@@ -109,6 +109,9 @@ pub enum JobError {
     /// The rules of this computer do not want documents signed that have this: which documents, and why.
     #[error("documents that are not to be signed here: {}", .0.join("; "))]
     Forbidden(Vec<String>, Refused),
+    /// One document of several keeps the others back: which, and why.
+    #[error("{1}")]
+    OfDocument(String, Box<Self>),
     /// The person was asked in vain.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -193,6 +196,7 @@ impl JobError {
             Self::Stopped => ErrorCode::BatchStopped,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::Altered(_) | Self::Changed(_) => ErrorCode::DocumentAltered,
+            Self::OfDocument(_, error) => error.code(),
             Self::Forbidden(..) => ErrorCode::DocumentForbidden,
             Self::BadNonce => ErrorCode::BadNonce,
             Self::BadDigest => ErrorCode::BadDigest,
@@ -227,6 +231,9 @@ impl JobError {
     /// As it goes to the page.
     #[must_use]
     pub fn object(&self) -> ErrorObject {
+        if let Self::OfDocument(_, error) = self {
+            return error.object();
+        }
         let mut object = error_object(self.code(), self.detail());
         object.data.retry = self.retry_helps();
         if let Some(message) = words::message(self) {
@@ -242,6 +249,9 @@ impl JobError {
     /// The message that says what to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {
+        if let Self::OfDocument(_, error) = self {
+            return error.remedy();
+        }
         let own = || format!("error-{}-remedy", self.code().name().replace('_', "-"));
         words::remedy(self).map_or_else(own, str::to_owned)
     }

@@ -230,9 +230,18 @@ async fn rehearse(
     Ok(())
 }
 
-/// The first failure; with the names of all documents that have failed so, where it names them.
+/// The first failure, with the name of its document among several; with the names of all that have failed so, where it
+/// has a place for them.
 fn why_nothing(items: &mut [Item]) -> JobError {
-    let failures = items.iter_mut().filter_map(|item| item.outcome.take()?.err());
+    let several = items.len() > 1;
+    let failures = items.iter_mut().filter_map(|item| {
+        let error = item.outcome.take()?.err()?;
+        Some(match error {
+            JobError::Altered(_) | JobError::Forbidden(..) => error,
+            _ if several => JobError::OfDocument(item.name.clone(), Box::new(error)),
+            _ => error,
+        })
+    });
     let first = failures.reduce(|first, failure| match (first, failure) {
         (JobError::Altered(mut names), JobError::Altered(more)) => {
             names.extend(more);

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::access::find;
 use super::staging::Staging;
-use crate::cli::{CliError, Shell};
+use crate::cli::{CliError, Shell, output};
 use crate::language::{Arguments, arguments, system_said, text};
 use crate::tokens::{Token, TokenEntry};
 
@@ -39,8 +39,8 @@ enum Fault {
     Incomplete,
     /// Its seals do not hold.
     Corrupt,
-    /// It is no archive; in the words of who reads archives.
-    Archive(String),
+    /// It is no archive. What the reader of archives says of it has pieces of the file in it.
+    Archive,
     /// The database is damaged, or cannot be used; in SQLite's words.
     Database(String),
     System(std::io::Error),
@@ -48,7 +48,10 @@ enum Fault {
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error.to_string())
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::System(std::io::ErrorKind::StorageFull.into()),
+            _ => Self::Database(error.to_string()),
+        }
     }
 }
 
@@ -58,7 +61,7 @@ impl Fault {
             Self::Other => text(language, "token-store-other", &Arguments::new()),
             Self::Incomplete => text(language, "token-store-incomplete", &Arguments::new()),
             Self::Corrupt => text(language, "token-store-corrupt", &Arguments::new()),
-            Self::Archive(_) => text(language, "token-store-archive", &Arguments::new()),
+            Self::Archive => text(language, "token-store-archive", &Arguments::new()),
             Self::Database(_) => text(language, "token-store-database", &Arguments::new()),
             Self::System(error) => system_said(error, language),
         };
@@ -66,7 +69,7 @@ impl Fault {
             |language| arguments([("file", file.display().to_string()), ("reason", reason(language))]);
         let told = CliError::failed_in_each(key, facts);
         match self {
-            Self::Archive(said) | Self::Database(said) => told.detailed(Some(said)),
+            Self::Database(said) => told.detailed(Some(said)),
             _ => told,
         }
     }
@@ -81,14 +84,20 @@ pub(super) async fn export(wanted: &str, out: &Path, shell: &Shell) -> Result<()
         let facts = arguments([("token", wanted.to_owned())]);
         return Err(CliError::failed("token-export-not-software", facts));
     }
-    if out.symlink_metadata().is_ok() {
+    let streams = output::is_stream(out);
+    if !streams && out.symlink_metadata().is_ok() {
         return Err(there(out));
     }
     let staging = Staging::below(shell.places.data_folder())?;
     copy_token(&folder, staging.home()).map_err(|fault| fault.told("token-export-failed", out))?;
-    write_archive(staging.home(), &id.serial, out)?;
+    match streams {
+        true => output::write_with(out, |stream| {
+            archive(staging.home(), &id.serial, stream).map(drop)
+        })?,
+        false => write_archive(staging.home(), &id.serial, out)?,
+    }
     let value = json!({ "label": id.label, "serial": id.serial, "out": out.display().to_string() });
-    shell.answer(&value, || {
+    shell.answer_beside(output::is_standard(out), &value, || {
         let facts = [("label", id.label.clone()), ("file", out.display().to_string())];
         shell.text("token-exported", &arguments(facts))
     });
@@ -154,16 +163,7 @@ fn write_archive(from: &Path, serial: &str, out: &Path) -> Result<(), CliError> 
             .prefix(".trien-")
             .permissions(Permissions::from_mode(0o600));
         let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        let mut archive = tar::Builder::new(file);
-        for name in [DATABASE, TRIES] {
-            let mut content = File::open(from.join(name))?;
-            let mut header = tar::Header::new_gnu();
-            header.set_size(content.metadata()?.len());
-            header.set_mode(0o600);
-            header.set_entry_type(tar::EntryType::Regular);
-            archive.append_data(&mut header, format!("{serial}/{name}"), &mut content)?;
-        }
-        let file = archive.into_inner()?;
+        let file = archive(from, serial, file)?;
         file.as_file().sync_all()?;
         Ok(file)
     };
@@ -177,10 +177,29 @@ fn write_archive(from: &Path, serial: &str, out: &Path) -> Result<(), CliError> 
     })
 }
 
+fn archive<W: Write>(from: &Path, serial: &str, to: W) -> std::io::Result<W> {
+    let mut archive = tar::Builder::new(to);
+    for name in [DATABASE, TRIES] {
+        let mut content = File::open(from.join(name))?;
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.metadata()?.len());
+        header.set_mode(0o600);
+        header.set_entry_type(tar::EntryType::Regular);
+        archive.append_data(&mut header, format!("{serial}/{name}"), &mut content)?;
+    }
+    archive.into_inner()
+}
+
 /// Brings a token back, if it is whole and nothing like it is there.
 pub(super) async fn restore(file: &Path, shell: &Shell) -> Result<(), CliError> {
     let opened = File::open(file).map_err(|error| CliError::file("cli-unreadable", file, &error))?;
-    let bad = |fault: Fault| fault.told("token-import-store-bad", file);
+    let tokens = shell.places.tokens_folder();
+    let bad = |fault: Fault| match fault {
+        Fault::System(error) if is_of_the_disk(&error) => {
+            CliError::file("token-import-store-no-room", &tokens, &error)
+        }
+        fault => fault.told("token-import-store-bad", file),
+    };
     let staging = Staging::below(shell.places.data_folder())?;
     let serial = unpack(opened, &staging.home().join("data/tokens")).map_err(bad)?;
     let database = staging.home().join("data/tokens").join(&serial).join(DATABASE);
@@ -198,17 +217,12 @@ pub(super) async fn restore(file: &Path, shell: &Shell) -> Result<(), CliError> 
     let present = modules.look().await.tokens;
     let same =
         |entry: &TokenEntry| entry.id.serial == serial || (entry.initialized && entry.id.label == id.label);
-    let in_place = shell
-        .places
-        .tokens_folder()
-        .join(&serial)
-        .symlink_metadata()
-        .is_ok();
+    let in_place = tokens.join(&serial).symlink_metadata().is_ok();
     if in_place || present.iter().any(|token| same(token.entry())) {
         let facts = arguments([("token", id.label)]);
         return Err(CliError::misuse("token-import-store-there", facts));
     }
-    staging.move_in(&shell.places.tokens_folder())?;
+    staging.move_in(&tokens)?;
     shell.answer(&json!({ "label": id.label, "serial": id.serial }), || {
         let facts = [("label", id.label.clone()), ("serial", id.serial.clone())];
         shell.text("token-restored", &arguments(facts))
@@ -216,12 +230,21 @@ pub(super) async fn restore(file: &Path, shell: &Shell) -> Result<(), CliError> 
     Ok(())
 }
 
+/// True for what the disk says that is written to, and no file that is read.
+fn is_of_the_disk(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem | FileTooLarge
+    )
+}
+
 /// Takes exactly the two files of one token out of an archive; gives its serial number.
 fn unpack(archive: File, tokens: &Path) -> Result<String, Fault> {
     // What the system has no number for is the archive's own fault.
     let told = |error: std::io::Error| match error.raw_os_error() {
         Some(_) => Fault::System(error),
-        None => Fault::Archive(error.to_string()),
+        None => Fault::Archive,
     };
     let mut serial: Option<String> = None;
     let mut names = Vec::new();

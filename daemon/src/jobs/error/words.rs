@@ -4,6 +4,7 @@ use std::io;
 
 use trien_protocol::call::Language;
 use trien_protocol::error::Bilingual;
+use trien_signatures::cades::FurtherError;
 use trien_signatures::cms::PrepareError;
 use trien_signatures::pades::{AppearanceError, PadesError};
 use trien_signatures::pdf::PdfError;
@@ -67,6 +68,8 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
         JobError::ReadBack(Flaw::New(_)) => plain("flaw-new"),
         JobError::ReadBack(Flaw::Earlier(_)) => plain("flaw-earlier"),
         JobError::Xml(error) => of_xml(error),
+        JobError::Further(FurtherError::ContentMissing) => plain("further-content-missing"),
+        JobError::Further(FurtherError::OtherContent) => plain("further-other-content"),
         _ => None,
     }
 }

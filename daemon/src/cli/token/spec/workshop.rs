@@ -14,9 +14,11 @@ use crate::cli::sign::failed;
 use crate::cli::token::not_initialized;
 use crate::cli::{CliError, Shell};
 use crate::jobs::JobError;
-use crate::language::{Arguments, arguments};
+use crate::language::arguments;
 use crate::tokens::issue::{IssueError, Issuer, PreparedCertificate, Wanted};
-use crate::tokens::{HeldCertificate, ModuleSession, ModuleToken, Modules, SigningSession, Token, TokenKey};
+use crate::tokens::{
+    HeldCertificate, InitializeError, ModuleSession, ModuleToken, Modules, SigningSession, Token, TokenKey,
+};
 
 /// Who can certify: a key of this file, on a token that is open.
 struct Authority {
@@ -105,14 +107,26 @@ impl<'a> Workshop<'a> {
         let profile = spec.profile.as_ref().map(|profile| profile.0);
         let modules = self.modules.software_at(self.home, profile);
         let user = self.user_pin(spec)?;
-        let officer = match (&spec.so_pin, &spec.so_pin_file, &spec.so_pin_env) {
-            (None, None, None) => self.user_pin(spec)?,
-            (pin, file, variable) => self.pin(pin.as_ref(), file.as_deref(), variable.as_deref())?,
+        let (officer, has_own) = match (&spec.so_pin, &spec.so_pin_file, &spec.so_pin_env) {
+            (None, None, None) => (self.user_pin(spec)?, false),
+            (pin, file, variable) => {
+                let own = self.pin(&spec.label.0, pin.as_ref(), file.as_deref(), variable.as_deref())?;
+                (own, true)
+            }
         };
+        let of_token = |key| CliError::failed(key, arguments([("token", spec.label.0.clone())]));
         let entry = modules
             .initialize(&spec.label.0, officer, user)
             .await
-            .map_err(not_initialized)?;
+            .map_err(|error| match error {
+                InitializeError::SecurityOfficerPinInvalid if has_own => {
+                    of_token("token-spec-so-pin-invalid")
+                }
+                InitializeError::SecurityOfficerPinInvalid | InitializeError::UserPinInvalid => {
+                    of_token("token-spec-pin-invalid")
+                }
+                other => not_initialized(other),
+            })?;
         let made = modules.look().await.tokens;
         let token = made.into_iter().find(|token| token.entry().id == entry.id);
         let token = token.ok_or_else(|| failed(&JobError::from(crate::tokens::TokenError::Removed)))?;
@@ -209,7 +223,12 @@ impl<'a> Workshop<'a> {
                 pin_env,
                 ..
             } = &self.open[token];
-            let pin = self.pin(pin.as_ref(), pin_file.as_deref(), pin_env.as_deref())?;
+            let pin = self.pin(
+                &held.entry().id.label,
+                pin.as_ref(),
+                pin_file.as_deref(),
+                pin_env.as_deref(),
+            )?;
             let mut session = held.administer().await.map_err(|error| failed(&error.into()))?;
             session
                 .attach_pin_pipe(pin)
@@ -236,6 +255,7 @@ impl<'a> Workshop<'a> {
 
     fn user_pin(&self, spec: &TokenSpec) -> Result<OwnedFd, CliError> {
         self.pin(
+            &spec.label.0,
             spec.pin.as_ref(),
             spec.pin_file.as_deref(),
             spec.pin_env.as_deref(),
@@ -244,6 +264,7 @@ impl<'a> Workshop<'a> {
 
     fn pin(
         &self,
+        label: &str,
         pin: Option<&Secret>,
         file: Option<&Path>,
         environment: Option<&str>,
@@ -252,7 +273,10 @@ impl<'a> Workshop<'a> {
             (Some(pin), ..) => line(&pin.0),
             (None, Some(file), _) => pin::open(&self.folder.join(file)),
             (None, None, Some(name)) => line(&variable(name)?),
-            (None, None, None) => Err(CliError::misuse("token-spec-no-pin", Arguments::new())),
+            (None, None, None) => {
+                let facts = arguments([("token", label.to_owned())]);
+                Err(CliError::misuse("token-spec-no-pin", facts))
+            }
         }
     }
 }
