@@ -281,6 +281,12 @@ fn only_a_certificate_for_signing_in_and_only_a_granted_origin() {
     assert_eq!(code(&page.call("authenticate", &call)), "not_allowed");
     allow(&desk, PORTAL, &["sign_in"]);
     // It has digitalSignature, and no purpose clientAuth.
-    assert_eq!(code(&page.call("authenticate", &call)), "certificate_unsuitable");
+    let refused = page.call("authenticate", &call);
+    assert_eq!(code(&refused), "certificate_unsuitable");
+    let told = refused["error"]["data"]["remedy"].to_string();
+    assert!(
+        !told.contains("documents") && !told.contains("ký tài liệu"),
+        "{told}"
+    );
     assert_eq!(record(&desk, 1), ["daemon_started"]);
 }

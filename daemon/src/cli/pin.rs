@@ -223,14 +223,15 @@ pub(super) fn no_pin(none: &NoPin) -> CliError {
 
 /// What is asked for at a terminal, by the key of the question: how it is given where there is none.
 fn nobody_types(question: &str) -> CliError {
-    let option = match question {
-        "pin-new" => "--new-pin-file",
-        "pin-new-user" => "--pin-file",
-        "pin-new-so" | "pin-so" => "--so-pin-file",
-        "token-import-password" => "--password-file",
+    let (what, option) = match question {
+        "pin-new" => ("new", "--new-pin-file"),
+        "pin-new-user" => ("user", "--pin-file"),
+        "pin-new-so" | "pin-so" => ("officer", "--so-pin-file"),
+        "token-import-password" => ("password", "--password-file"),
         _ => return CliError::misuse("pin-no-terminal", Arguments::new()),
     };
-    CliError::misuse("pin-no-terminal-for", arguments([("option", option.to_owned())]))
+    let facts = [("what", what.to_owned()), ("option", option.to_owned())];
+    CliError::misuse("pin-no-terminal-for", arguments(facts))
 }
 
 fn left_or_nobody(question: &str, error: io::Error) -> CliError {

@@ -19,7 +19,7 @@ use crate::tokens::distinguished_name::{self, BadName};
 use crate::tokens::pcsc::DRIVER;
 use crate::tokens::pcsc::piv::slot::Slot;
 use crate::tokens::request::{PreparedRequest, RequestError};
-use crate::tokens::{KeyAlgorithm, ModuleSession, SigningSession, Token, TokenError, TokenKey};
+use crate::tokens::{KeyAlgorithm, ModuleSession, SigningSession, Token, TokenEntry, TokenError, TokenKey};
 
 /// `CKA_LABEL` has no limit of its own; tokens have.
 pub(super) const MAX_KEY_LABEL: usize = 64;
@@ -50,6 +50,7 @@ pub(super) async fn generate(
     let subject = wanted.subject.map(name).transpose()?;
     out.map_or(Ok(()), output::check_writable)?;
     let token = find(token, shell).await?;
+    check_manageable(token.entry(), wanted.management_key)?;
     let label = match token.entry().id.module == DRIVER {
         true => slot(wanted.label, shell)?,
         false => wanted.label.to_owned(),
@@ -96,6 +97,15 @@ fn slot(name: &str, shell: &Shell) -> Result<String, CliError> {
 
 fn no_such_slot(name: &str) -> CliError {
     CliError::misuse("token-no-such-slot", arguments([("label", name.to_owned())]))
+}
+
+/// A management key is a card's; of another token this is told before a PIN is asked for.
+fn check_manageable(token: &TokenEntry, management_key: Option<&Path>) -> Result<(), CliError> {
+    if management_key.is_some() && token.id.module != DRIVER {
+        let facts = arguments([("token", token.id.label.clone())]);
+        return Err(CliError::misuse("token-no-management-key", facts));
+    }
+    Ok(())
 }
 
 /// Hands over the card's management key, if one was named.
@@ -207,6 +217,7 @@ pub(super) async fn install(
 ) -> Result<(), CliError> {
     let certificate = read_certificate(file)?;
     let token = find(token, shell).await?;
+    check_manageable(token.entry(), management_key)?;
     let session = enter(&token, pin, shell).await?;
     let installed = match manage(&session, management_key).await {
         Ok(()) => beside_its_key(&session, &certificate).await,
