@@ -15,7 +15,7 @@ use trien_protocol::call::Language;
 use trien_protocol::error::Bilingual;
 use unic_langid::langid;
 
-pub use others::{in_secret_toml, in_toml, line_of, system_said};
+pub use others::{in_secret_toml, in_toml, is_no_text, line_of, system_said};
 
 static_loader! {
     static MESSAGES = {

@@ -95,6 +95,10 @@ impl From<ServiceError> for CliError {
                 "service-folder",
                 arguments([("folder", folder.display().to_string())]),
             ),
+            ServiceError::Socket(BindError::Name(path)) => Self::failed(
+                "service-socket-name",
+                arguments([("file", path.display().to_string())]),
+            ),
             // Its own sentence says the same as ours.
             ServiceError::Audit(inner) => Self::io("service-audit", inner.cause()),
             ServiceError::Socket(BindError::Io(inner)) | ServiceError::Io(inner) => {

@@ -397,14 +397,15 @@ fn unusable(error: &GrantsError) -> CliError {
     match error {
         GrantsError::Io { file, cause } => CliError::file("origin-file-failed", file, cause),
         GrantsError::Rights { file } => CliError::failed("origin-file-rights", arguments([shown(file)])),
-        GrantsError::Content { file, line, reason } => CliError::failed(
-            "origin-file-content",
-            arguments([
-                shown(file),
-                ("line", line.to_string()),
-                ("reason", reason.clone()),
-            ]),
-        ),
+        GrantsError::Content { file, line, reason } => {
+            CliError::failed_in_each("origin-file-content", |language| {
+                arguments([
+                    shown(file),
+                    ("line", line.to_string()),
+                    ("reason", reason.said(language)),
+                ])
+            })
+        }
     }
 }
 

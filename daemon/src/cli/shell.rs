@@ -9,7 +9,7 @@ use serde_json::json;
 use trien_protocol::call::Language;
 use trien_protocol::error::ErrorObject;
 
-use crate::language::{Arguments, arguments, system_said, text};
+use crate::language::{Arguments, arguments, is_no_text, system_said, text};
 use crate::legible;
 use crate::places::Places;
 
@@ -186,6 +186,11 @@ impl CliError {
     /// A file cannot be read or written; it goes into the message as `file`, the system's word as `reason`.
     #[must_use]
     pub fn file(key: &'static str, file: &std::path::Path, error: &io::Error) -> Self {
+        let key = match key {
+            // It was read, and neither its name nor a right is the trouble.
+            "cli-unreadable" if is_no_text(error) => "cli-no-text",
+            key => key,
+        };
         Self::of_system(key, &arguments([("file", file.display().to_string())]), error)
     }
 

@@ -10,7 +10,10 @@ use super::{Arguments, arguments, plain, text};
 /// own names files that are ours and nobody's business; for others its number, or in English its own word.
 #[must_use]
 pub fn system_said(error: &io::Error, language: Language) -> String {
-    let word = system_word(error.kind(), language);
+    let word = match reader_word(error) {
+        Some(key) => Some(plain(language, key)),
+        None => system_word(error.kind(), language),
+    };
     word.unwrap_or_else(|| match (error.raw_os_error(), language) {
         (Some(number), Language::Vi) => {
             let number = arguments([("number", number.to_string())]);
@@ -18,6 +21,21 @@ pub fn system_said(error: &io::Error, language: Language) -> String {
         }
         _ => error.to_string(),
     })
+}
+
+/// What no system says, but who reads or names files for it.
+fn reader_word(error: &io::Error) -> Option<&'static str> {
+    let is_own = error.raw_os_error().is_none() && error.get_ref().is_none();
+    match error.kind() {
+        io::ErrorKind::InvalidData if is_own => Some("io-no-utf8"),
+        _ => None,
+    }
+}
+
+/// True if what was read as text is none (UTF-8).
+#[must_use]
+pub fn is_no_text(error: &io::Error) -> bool {
+    reader_word(error).is_some()
 }
 
 fn system_word(kind: io::ErrorKind, language: Language) -> Option<String> {
@@ -143,6 +161,10 @@ mod tests {
         assert_eq!(said(28, Language::En), "there is no room left");
         assert_eq!(said(5, Language::Vi), "lỗi hệ thống số 5");
         assert!(said(5, Language::En).contains("os error 5"));
+        let no_text = std::io::read_to_string(&b"\xff"[..]).unwrap_err();
+        assert_eq!(system_said(&no_text, Language::En), "it is no text in UTF-8");
+        let own = io::Error::new(io::ErrorKind::InvalidData, "ours");
+        assert_eq!(system_said(&own, Language::En), "ours");
         for kind in [
             io::ErrorKind::ResourceBusy,
             io::ErrorKind::TimedOut,

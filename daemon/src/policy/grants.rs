@@ -1,6 +1,7 @@
 //! What each origin may do, until when: the file `origins.toml`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::origin::{BadOrigin, Origin, Schemes};
+use trien_protocol::call::Language;
+
+use super::origin::{Origin, Schemes};
+use crate::language::{Remark, in_toml, is_no_text};
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -159,8 +163,38 @@ pub enum GrantsError {
         /// Counted from 1; 1 if the trouble is with the whole.
         line: usize,
         /// What is wrong there.
-        reason: String,
+        reason: Wrong,
     },
+}
+
+/// What is wrong with a list of permissions. Displays in English, for the log.
+#[derive(Debug)]
+pub enum Wrong {
+    /// No TOML, an unknown key, a wrong type: the reader's word.
+    Toml(String),
+    /// What makes no sense.
+    Entry(Remark),
+}
+
+impl Wrong {
+    fn entry<const N: usize>(key: &'static str, facts: [(&'static str, String); N]) -> Self {
+        Self::Entry(Remark::new(key, facts))
+    }
+
+    /// In this language.
+    #[must_use]
+    pub fn said(&self, language: Language) -> String {
+        match self {
+            Self::Toml(said) => in_toml(said, language),
+            Self::Entry(remark) => remark.said(language),
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said(Language::En))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -207,13 +241,18 @@ impl Grants {
             }
         };
         let mut text = String::new();
-        let length = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(error)?;
+        let whole = |key| GrantsError::Content {
+            file: path.to_owned(),
+            line: 1,
+            reason: Wrong::entry(key, []),
+        };
+        let length = file.take(MAX_FILE + 1).read_to_string(&mut text);
+        let length = length.map_err(|cause| match is_no_text(&cause) {
+            true => whole("io-no-utf8"),
+            false => error(cause),
+        })?;
         if length as u64 > MAX_FILE {
-            return Err(GrantsError::Content {
-                file: path.to_owned(),
-                line: 1,
-                reason: "the file is too large".into(),
-            });
+            return Err(whole("io-too-large"));
         }
         Self::parse(&text).map_err(|(at, reason)| GrantsError::Content {
             file: path.to_owned(),
@@ -226,35 +265,44 @@ impl Grants {
     }
 
     /// The text of a file; on failure the byte offset of the trouble, and what it is.
-    fn parse(text: &str) -> Result<Self, (usize, String)> {
+    fn parse(text: &str) -> Result<Self, (usize, Wrong)> {
         let raw: RawFile = toml::from_str(text).map_err(|error| {
             (
                 error.span().map_or(0, |span| span.start),
-                error.message().to_owned(),
+                Wrong::Toml(error.message().to_owned()),
             )
         })?;
         if raw.origins.len() > MAX_ORIGINS {
-            return Err((0, format!("more than {MAX_ORIGINS} origins")));
+            let most = ("most", MAX_ORIGINS.to_string());
+            return Err((0, Wrong::entry("grants-too-many", [most])));
         }
         let mut grants = Self::default();
         for entry in raw.origins {
             let at = entry.origin.span().start;
-            let origin = Origin::parse(entry.origin.get_ref(), Schemes::HttpsAndLoopbackHttp)
-                .map_err(|error: BadOrigin| (at, error.to_string()))?;
+            let written = entry.origin.get_ref();
+            let origin = Origin::parse(written, Schemes::HttpsAndLoopbackHttp).map_err(|_| {
+                (
+                    at,
+                    Wrong::entry("grants-bad-origin", [("value", written.clone())]),
+                )
+            })?;
             if grants.of(&origin).is_some() {
-                return Err((at, "the origin stands twice".into()));
+                return Err((at, Wrong::entry("grants-twice", [("value", written.clone())])));
             }
-            let granted = read_time(&entry.granted).ok_or((at, "granted is no RFC 3339 time".to_owned()))?;
+            let bad_time = |key: &str| (at, Wrong::entry("grants-bad-time", [("key", key.to_owned())]));
+            let granted = read_time(&entry.granted).ok_or_else(|| bad_time("granted"))?;
             let expires = entry
                 .expires
-                .map(|text| read_time(&text).ok_or((at, "expires is no RFC 3339 time".to_owned())));
+                .map(|text| read_time(&text).ok_or_else(|| bad_time("expires")));
             let expires = expires.transpose()?;
             let mut scopes: BTreeMap<_, _> = entry.scopes.iter().map(|scope| (*scope, expires)).collect();
             for (scope, text) in &entry.until {
-                let time = read_time(text).ok_or((at, "until is no RFC 3339 time".to_owned()))?;
-                let known = scopes
-                    .get_mut(scope)
-                    .ok_or((at, "until names no scope of it".to_owned()))?;
+                let time = read_time(text).ok_or_else(|| bad_time("until"))?;
+                let not_its = || {
+                    let facts = [("scope", scope.name().to_owned())];
+                    (at, Wrong::entry("grants-until-no-scope", facts))
+                };
+                let known = scopes.get_mut(scope).ok_or_else(not_its)?;
                 *known = Some(time);
             }
             grants.0.push(Grant {

@@ -49,6 +49,9 @@ pub enum BindError {
     /// The folder is a link, another's, or open to others.
     #[error("{} must be a folder of this user alone (mode 0700)", .0.display())]
     Folder(PathBuf),
+    /// Its name is longer than a socket's may be (unix(7): 107 bytes).
+    #[error("{} is too long for the name of a socket", .0.display())]
+    Name(PathBuf),
     /// Another daemon of this user serves it.
     #[error("another daemon is running")]
     InUse,
@@ -89,7 +92,10 @@ impl NativeSocket {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let listener = UnixListener::bind(path)?;
+        let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => BindError::Name(path.to_owned()),
+            _ => error.into(),
+        })?;
         std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         Ok(Self {
             listener,

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Desk, fail, repository, succeed};
+use crate::desk_with_key;
+use crate::support::{Desk, error_code, fail, read_json, repository, succeed};
 
 /// Words that stand in every few English sentences and are none of Vietnamese, of an option or of a file's key.
 const ENGLISH: [&str; 29] = [
@@ -350,5 +351,184 @@ fn a_file_with_pins_is_told_to_be_wrong_without_anything_that_stands_in_it() {
         // What a rule may do has names that are English words.
         let ours = told.replace(file.to_str().unwrap(), "").replace(" missing,", "");
         assert_vietnamese(&ours);
+    }
+}
+
+#[test]
+fn files_that_are_no_text_or_no_permissions_are_told_of_in_vietnamese() {
+    let desk = desk_with_key();
+    let no_text = desk.path("no-text.toml");
+    std::fs::write(&no_text, b"label = \"\xff\"\n").unwrap();
+    let templates = desk.home().join("config/templates");
+    std::fs::create_dir_all(&templates).unwrap();
+    std::fs::copy(&no_text, templates.join("mine.toml")).unwrap();
+    std::fs::write(desk.path("a.xml"), "<a/>").unwrap();
+    let told = |command: &mut Command, exit: i32, said: &str| {
+        let told = fail(in_vietnamese(command), exit);
+        assert!(told.contains(said), "{told}");
+        assert_vietnamese(&told.replace(desk.path("").to_str().unwrap(), ""));
+    };
+    let said = "không phải là văn bản UTF-8";
+    for words in [&["token", "init", "--from-spec"][..], &["daemon", "--simulate"]] {
+        told(desk.trien(words.iter().copied()).arg(&no_text), 3, said);
+    }
+    let mut sign = desk.trien([
+        "sign",
+        "--format",
+        "xmldsig",
+        "--template",
+        "mine",
+        "--cert",
+        "an",
+    ]);
+    sign.arg(desk.path("a.xml")).arg("--out").arg(desk.path("none"));
+    told(sign.args(desk.pin()), 2, said);
+
+    let origins = desk.home().join("config/origins.toml");
+    let entry = "[[origin]]\norigin = \"https://a.gov.vn\"\nscopes = [\"sign\"]\ngranted = \"2026-01-02T03:04:05Z\"\n";
+    for (text, said) in [
+        (b"\xff".to_vec(), "dòng 1: không phải là văn bản UTF-8"),
+        (b"origen = 1\n".to_vec(), "dòng 1: không có khóa \"origen\""),
+        (
+            entry.replace("\"sign\"", "\"sing\"").into(),
+            "dòng 3: không có giá trị \"sing\"",
+        ),
+        (
+            entry.replace("https", "ftp").into(),
+            "dòng 2: \"ftp://a.gov.vn\" không phải là địa chỉ gốc",
+        ),
+        (
+            entry.repeat(2).into(),
+            "dòng 6: \"https://a.gov.vn\" xuất hiện hai lần",
+        ),
+        (
+            entry.replace("2026-01", "01").into(),
+            "dòng 2: \"granted\" không phải là thời điểm",
+        ),
+        (
+            format!("{entry}[origin.until]\nverify = \"2026-01-02T03:04:05Z\"\n").into(),
+            "dòng 2: \"until\" nêu \"verify\"",
+        ),
+    ] {
+        std::fs::write(&origins, text).unwrap();
+        told(&mut desk.trien(["origin", "list"]), 3, said);
+    }
+}
+
+#[test]
+fn a_socket_whose_path_is_too_long_is_told_to_be_that() {
+    let desk = Desk::bare();
+    let home = desk.path(&"d".repeat(120));
+    std::fs::create_dir(&home).unwrap();
+    std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let mut daemon = desk.trien(["daemon"]);
+    daemon.env("TRIEN_HOME", &home);
+    assert_eq!(error_code(&mut daemon, 3), "service-socket-name");
+    let mut daemon = desk.trien(["daemon"]);
+    let told = fail(in_vietnamese(daemon.env("TRIEN_HOME", &home)), 3);
+    assert!(
+        told.contains("đường dẫn ngắn hơn") && !told.contains("SUN_LEN"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_is_told_speaks_of_what_was_asked() {
+    let desk = desk_with_key();
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let alone = desk.path("đơn.p7s");
+    let mut sign = desk.trien(["sign", "--format", "cades", "--detached", "--cert", "an", "--out"]);
+    succeed(sign.arg(&alone).arg(desk.path("đơn.txt")).args(desk.pin()));
+    let long = "x".repeat(3000);
+    let key = desk.path("management");
+    std::fs::write(&key, "01").unwrap();
+    let sign = |input: &Path, words: &[&str]| {
+        let mut sign = desk.trien(["sign", "--cert", "an", "--out"]);
+        sign.arg(desk.path("none"))
+            .arg(input)
+            .args(words)
+            .args(desk.pin());
+        sign
+    };
+    let generate = || {
+        let mut generate = crate::generate(&desk);
+        generate.arg("--management-key-file").arg(&key).args(desk.pin());
+        generate
+    };
+    let other = desk.path("other");
+    std::fs::write(&other, "other").unwrap();
+    for language in ["en", "vi"] {
+        let vi = language == "vi";
+        let told = |mut command: Command, exit: i32, said: &str, not: &str| {
+            let told = fail(command.args(["--lang", language]), exit);
+            assert!(told.contains(said) && !told.contains(not), "{told}");
+        };
+        let said = if vi {
+            "dài quá 1024 ký tự"
+        } else {
+            "more than 1024 characters"
+        };
+        told(
+            sign(&dossier, &["--reason", &long]),
+            3,
+            said,
+            if vi {
+                "tài liệu nhỏ"
+            } else {
+                "smaller document"
+            },
+        );
+        let said = if vi { "--content TỆP" } else { "--content FILE" };
+        told(sign(&alone, &["--parallel"]), 2, said, "sign --help");
+        let words = ["--parallel", "--content", other.to_str().unwrap()];
+        told(sign(&alone, &words), 2, "--content", "sign --help");
+        let said = if vi {
+            "không có khóa quản lý"
+        } else {
+            "has no management key"
+        };
+        told(
+            generate(),
+            2,
+            said,
+            if vi {
+                "chứng thư số khác"
+            } else {
+                "another certificate"
+            },
+        );
+        // Several, of which one keeps the others back: which.
+        let folder = desk.path("several");
+        std::fs::create_dir_all(&folder).unwrap();
+        let several = || {
+            let mut several = desk.trien(["sign", "--format", "pades", "--cert", "an", "--on-error", "stop"]);
+            several
+                .arg("--out")
+                .arg(&folder)
+                .args([&dossier, &desk.path("đơn.txt")]);
+            several.args(desk.pin());
+            several
+        };
+        told(several(), 3, "đơn.txt", "dossier.pdf");
+        let told = read_json(&fail(several().args(["--json", "--lang", language]), 3));
+        assert_eq!(told["error"]["code"], "document_unreadable");
+        let message = told["error"]["message"].as_str().unwrap();
+        assert!(message.contains("\"đơn.txt\""), "{told:#}");
+        // Who cannot be asked is told for what.
+        let mut nobody = Command::new("setsid");
+        nobody.arg("--wait").arg(env!("CARGO_BIN_EXE_trien"));
+        nobody
+            .args(["token", "init", "--label", "x", "--lang", language])
+            .args(desk.pin());
+        nobody
+            .env("TRIEN_HOME", desk.home())
+            .stdin(std::process::Stdio::null());
+        let told = fail(&mut nobody, 2);
+        let said = if vi {
+            "để hỏi mã PIN quản trị"
+        } else {
+            "to ask for the security officer's PIN"
+        };
+        assert!(told.contains(said) && told.contains("--so-pin-file"), "{told}");
     }
 }
