@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Version,
     /// An argument that makes no sense.
     Misuse(String),
+    /// What was given is no extension's id; none if nothing was given.
+    NoExtensionId(Option<String>),
 }
 
 /// Which manifests.
@@ -49,14 +51,18 @@ impl Command {
             word if !word.contains('/') => return Some(Self::Misuse(word.to_owned())),
             _ => return None,
         };
-        Some(Target::parse(rest, installs).map_or_else(Self::Misuse, build))
+        if rest.iter().any(|word| word == "--help" || word == "-h") {
+            return Some(Self::Help);
+        }
+        Some(Target::parse(rest, installs).map_or_else(|misuse| misuse, build))
     }
 }
 
 impl Target {
-    /// The error is the argument that makes no sense. Only who `installs` names extensions.
-    fn parse(arguments: &[OsString], installs: bool) -> Result<Self, String> {
+    /// The error says which argument makes no sense. Only who `installs` names extensions.
+    fn parse(arguments: &[OsString], installs: bool) -> Result<Self, Command> {
         let lossy = |argument: &OsString| argument.to_string_lossy().into_owned();
+        let misuse = |argument: &OsString| Command::Misuse(lossy(argument));
         let mut browsers = Vec::new();
         let mut scope = None;
         let mut others = Vec::new();
@@ -64,32 +70,32 @@ impl Target {
         while let Some(argument) = rest.next() {
             let chosen = match argument.to_str() {
                 Some("--browser") => {
-                    let name = rest.next().ok_or_else(|| lossy(argument))?;
+                    let name = rest.next().ok_or_else(|| misuse(argument))?;
                     browsers.push(
                         name.to_str()
                             .and_then(Browser::parse)
-                            .ok_or_else(|| lossy(name))?,
+                            .ok_or_else(|| misuse(name))?,
                     );
                     continue;
                 }
                 Some("--extension-id") if installs => {
-                    let id = rest.next().ok_or_else(|| lossy(argument))?;
+                    let id = rest.next().ok_or(Command::NoExtensionId(None))?;
                     let parsed = id.to_str().and_then(ExtensionId::parse);
-                    others.push(parsed.ok_or_else(|| lossy(id))?);
+                    others.push(parsed.ok_or_else(|| Command::NoExtensionId(Some(lossy(id))))?);
                     continue;
                 }
                 Some("--user") => Scope::User,
                 Some("--system") => Scope::System,
                 Some("--user-data-dir") => {
-                    Scope::UserDataDir(PathBuf::from(rest.next().ok_or_else(|| lossy(argument))?))
+                    Scope::UserDataDir(PathBuf::from(rest.next().ok_or_else(|| misuse(argument))?))
                 }
-                _ => return Err(lossy(argument)),
+                _ => return Err(misuse(argument)),
             };
             if scope.replace(chosen).is_some() {
-                return Err(lossy(argument));
+                return Err(misuse(argument));
             }
         }
-        Self::complete(browsers, scope.unwrap_or(Scope::User), others)
+        Self::complete(browsers, scope.unwrap_or(Scope::User), others).map_err(Command::Misuse)
     }
 
     /// A profile folder belongs to one browser of Chromium's kin; Firefox does not look for hosts in its profiles. This
@@ -124,6 +130,13 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Version => say(&format!("trien-extension-host {}", env!("CARGO_PKG_VERSION"))),
         Command::Misuse(argument) => {
             complain(&text(language(), "misuse", &[("argument", argument)]));
+            ExitCode::from(MISUSE)
+        }
+        Command::NoExtensionId(given) => {
+            complain(&match given {
+                Some(value) => text(language(), "bad-extension-id", &[("value", value)]),
+                None => text(language(), "extension-id-needed", &[]),
+            });
             ExitCode::from(MISUSE)
         }
         Command::Install(target) => with_program(|program| {
@@ -305,8 +318,6 @@ mod tests {
             ("install --browser", "--browser"),
             ("remove --user --system", "--system"),
             ("install --browser firefox --user-data-dir /x", "--user-data-dir"),
-            ("install --extension-id", "--extension-id"),
-            ("install --extension-id *", "*"),
             (
                 "remove --extension-id aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                 "--extension-id",
@@ -321,5 +332,13 @@ mod tests {
         ] {
             assert_eq!(parse(line), Some(Command::Misuse(argument.into())), "{line}");
         }
+        for (line, given) in [
+            ("install --extension-id", None),
+            ("install --extension-id *", Some("*")),
+        ] {
+            let given = given.map(str::to_owned);
+            assert_eq!(parse(line), Some(Command::NoExtensionId(given)), "{line}");
+        }
+        assert_eq!(parse("install --help"), Some(Command::Help));
     }
 }

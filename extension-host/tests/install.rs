@@ -63,6 +63,33 @@ fn every_browser_of_the_user() {
 }
 
 #[test]
+fn an_id_that_is_none_is_told_with_the_form_of_one() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    for words in [
+        &["install", "--extension-id", "zz"][..],
+        &["install", "--extension-id"],
+    ] {
+        for (language, said) in [
+            ("en_GB.UTF-8", "32 letters from a to p"),
+            ("vi_VN.UTF-8", "32 chữ cái từ a đến p"),
+        ] {
+            let output = Command::new(PROGRAM)
+                .args(words)
+                .env("HOME", home.path())
+                .env("LC_ALL", language)
+                .output()
+                .expect("host program");
+            assert_eq!(output.status.code(), Some(2), "{output:?}");
+            let told = String::from_utf8(output.stderr).expect("UTF-8");
+            assert!(told.contains(said), "{told}");
+        }
+    }
+    let help = run(home.path(), &["install", "--help"]);
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("--extension-id"));
+    assert!(!home.path().join(".config").exists(), "nothing is installed");
+}
+
+#[test]
 fn sandboxed_browsers_are_told_of() {
     let home = tempfile::tempdir().expect("temporary folder");
     let say = |arguments: &[&str]| String::from_utf8(run(home.path(), arguments).stdout).expect("UTF-8");
