@@ -199,12 +199,15 @@ pub(super) enum Begun {
     Signed,
 }
 
+/// Nobody is named who stamps the time.
+pub(super) fn no_authority() -> CliError {
+    CliError::failed("augment-no-authority", Arguments::new())
+}
+
 /// What happened, and what to do.
 pub(super) fn failed(error: &RaiseError, begun: Begun) -> CliError {
     let key = match error {
-        RaiseError::Network(NetworkError::NoAddress) => {
-            return CliError::failed("augment-no-authority", Arguments::new());
-        }
+        RaiseError::Network(NetworkError::NoAddress) => return no_authority(),
         RaiseError::Network(NetworkError::Untrusted(..)) | RaiseError::NoPath(_) => "augment-untrusted",
         RaiseError::Network(_) => "augment-network",
         RaiseError::StatusUnknown(_) => "augment-status-unknown",

@@ -38,7 +38,7 @@ use crate::jobs::augment::{Containing, Enclosing, PdfEnd, Whole};
 use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
-use crate::network::{Authority, Network, NetworkError};
+use crate::network::{Authority, Network};
 use crate::queue::{MAX_WAITING, Queue, QueueError};
 use crate::transport::Channel;
 
@@ -156,7 +156,7 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     let is_raised = !matches!(arguments.level, LevelArgument::B);
     // Before a PIN is spent. Who has the files wait may name somebody meanwhile.
     if is_raised && !arguments.queue && arguments.tsa.is_none() && !context.network.has_authorities() {
-        return Err(augment::failed(&NetworkError::NoAddress.into()));
+        return Err(augment::no_authority());
     }
     let signed = match sign(&context, &holdings, call.clone(), shell).await {
         // A token may show its certificates only after login.

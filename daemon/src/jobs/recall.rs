@@ -481,7 +481,7 @@ mod tests {
 
         // One that has its level gives its place away.
         let raised = Documents::new(30, Memory::of(30)).seal(b"raised", None).unwrap();
-        recall.raised(&origin, &key("wait", 3), "aa", &raised, Level::BT);
+        recall.raised(&origin, &key("wait", 3), "aa", (&raised, Level::BT, false));
         answer("wait", 17, true);
         (56..72).for_each(|number| answer("short", number, false));
         let rest: Vec<usize> = (0..18).filter(|number| ![3, 16].contains(number)).collect();
