@@ -290,3 +290,19 @@ fn only_a_certificate_for_signing_in_and_only_a_granted_origin() {
     );
     assert_eq!(record(&desk, 1), ["daemon_started"]);
 }
+
+/// Of a scripted prompter: its log is the build server's.
+#[test]
+fn a_pin_without_its_quotes_does_not_come_into_the_log() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &["sign_in"]);
+    let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"approve\"\npins = [24681357]\n");
+    let mut page = Page::connected(&daemon);
+    let refused = page.call("authenticate", &json!({ "nonce": nonce() }));
+    assert!(refused["error"].is_object(), "{refused}");
+    let log = daemon.log();
+    assert!(
+        log.contains("line 3: a text is wanted here") && !log.contains("24681357"),
+        "{log}"
+    );
+}

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Deserialize;
+use trien_protocol::call::Language;
 use trien_protocol::prompt::{
     Answer, Asker, FromPrompt, Permission, PinEntry, Question, QuestionKind, ToPrompt, Turn,
 };
@@ -33,6 +34,7 @@ use zeroize::Zeroizing;
 
 use super::process::NOBODY;
 use crate::config::ConfigError;
+use crate::language::{in_secret_toml, line_of};
 
 /// The name of a process that has a question.
 const ASKING: &std::ffi::CStr = c"trien-asking";
@@ -225,11 +227,21 @@ fn type_pin(pipe: &mut File, pin: &str) -> io::Result<()> {
     pipe.write_all(Zeroizing::new(format!("{pin}\n")).as_bytes())
 }
 
+/// For the log, where no PIN may stand.
+fn misread(text: &str, error: &toml::de::Error) -> io::Error {
+    let fault = in_secret_toml(text, error, Language::En);
+    io::Error::other(match line_of(text, error) {
+        Some(line) => format!("line {line}: {fault}"),
+        None => fault,
+    })
+}
+
 /// The first answer that fits and has not been used up; marks it as used.
 fn next_answer(script: &Path, question: &Question) -> io::Result<Option<Scripted>> {
-    let mut text = String::new();
+    let mut text = Zeroizing::new(String::new());
     File::open(script)?.take(MAX_SCRIPT).read_to_string(&mut text)?;
-    let answers = toml::from_str::<Script>(&text).map_err(io::Error::other)?.answer;
+    let answers = toml::from_str::<Script>(&text).map_err(|error| misread(&text, &error))?;
+    let answers = answers.answer;
     let mut used_file = script.as_os_str().to_owned();
     used_file.push(".used");
     let used = match std::fs::read_to_string(&used_file) {
