@@ -98,7 +98,7 @@ impl From<&Asker> for Road {
 /// # Errors
 /// [`ConfigError`] with file and line.
 pub fn check(script: &Path) -> Result<(), ConfigError> {
-    crate::config::read::<Script>(script).map(drop)
+    crate::config::read_secret::<Script>(script).map(drop)
 }
 
 /// Answers one question: standard input is the socket, standard output the PIN pipe.

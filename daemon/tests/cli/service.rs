@@ -64,6 +64,10 @@ fn a_script_that_cannot_answer_is_refused_before_the_daemon_is_ready() {
             "dòng 3: không có khóa \"unheard\"",
         ),
         (Some("[[answer]]\ndecision = \"maybe\"\n"), "dòng 2: "),
+        (
+            Some("[[answer]]\ndecision = \"approve\"\npins = [24681357]\n"),
+            "dòng 3: ",
+        ),
     ] {
         if let Some(text) = text {
             std::fs::write(&script, text).unwrap();
@@ -71,6 +75,12 @@ fn a_script_that_cannot_answer_is_refused_before_the_daemon_is_ready() {
         let told = fail(daemon().args(["--lang", "vi"]), 3);
         assert!(told.contains(said) && told.contains("answers.toml"), "{told}");
         assert!(!told.contains("ready"), "{told}");
+        // A PIN without its quotes.
+        let in_english = fail(daemon().args(["--lang", "en"]), 3);
+        assert!(
+            !told.contains("24681357") && !in_english.contains("24681357"),
+            "{in_english}"
+        );
         assert_eq!(error_code(&mut daemon(), 3), "service-config");
         let policy = format!("prompter = \"scripted:{}\"\n", script.display());
         let told = fail(&mut under(&policy, &desk.trien(["daemon"])), 3);
