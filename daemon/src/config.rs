@@ -14,7 +14,6 @@ use crate::network::NetworkRules;
 use crate::policy::OriginRules;
 use crate::policy::origin::Schemes;
 use crate::tokens::known::{self, KnownModule};
-pub(crate) use file::read_secret;
 pub use file::{ConfigError, Fault};
 
 /// Where the administrator's policy lies.

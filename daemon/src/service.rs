@@ -14,8 +14,8 @@ use trien_protocol::limits::MAX_HELD_BY_ALL;
 use crate::audit::{Action, Audit, AuditError, Subject};
 use crate::cli::{CliError, Shell};
 use crate::config::{ADMIN_POLICY, Config, ConfigError, ModuleConfig, PromptProgram};
+use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
-use crate::consent::{Prompter, scripted};
 use crate::jobs::{Context, Guesses, MAX_LABOUR, Memory, Recall, Recent};
 use crate::language::{Arguments, arguments};
 use crate::network::Network;
@@ -219,9 +219,6 @@ pub async fn run_daemon(
     keep_memory_to_ourselves();
     crate::descriptors::raise();
     let config = load(&options, places)?;
-    if let PromptProgram::Scripted(script) = &config.prompt.program {
-        scripted::check(script)?;
-    }
     let program = std::env::current_exe()?;
     let prompter = prompter(&config, &program, places);
     let kind = prompter.kind();

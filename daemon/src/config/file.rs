@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use trien_protocol::call::Language;
-use trien_protocol::error::Bilingual;
-use zeroize::Zeroizing;
 
 use super::raw::{RawConfig, RawPolicy};
-use crate::language::{Remark, arguments, in_secret_toml, in_toml, line_of, plain, system_said, text};
+use crate::language::{Remark, arguments, in_toml, line_of, plain, system_said, text};
 use crate::policy::ownership::{NotOurs, open_ours, open_owned};
 
 /// The largest configuration that is read, in bytes.
@@ -63,8 +61,6 @@ pub enum Fault {
     Utf8,
     /// No TOML, an unknown key, a wrong type: the reader's word.
     Toml(String),
-    /// The same of a file that holds PINs, without what the reader quotes of it.
-    Secret(Bilingual),
     /// A value that makes no sense.
     Value(Remark),
 }
@@ -84,10 +80,6 @@ impl Fault {
             Self::TooLarge => plain(language, "config-too-large"),
             Self::Utf8 => plain(language, "config-no-utf8"),
             Self::Toml(said) => in_toml(said, language),
-            Self::Secret(said) => match language {
-                Language::Vi => said.vi.clone(),
-                Language::En => said.en.clone(),
-            },
             Self::Value(remark) => remark.said(language),
         }
     }
@@ -117,20 +109,6 @@ pub(super) fn read_admin(path: &Path) -> Result<Option<RawPolicy>, ConfigError> 
     }
 }
 
-/// A file with PINs that the configuration or the command line names.
-pub(crate) fn read_secret<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let file = File::open(path).map_err(|error| fault(path, error.into()))?;
-    let text = Zeroizing::new(text_of(path, file)?);
-    toml::from_str(&text).map_err(|error| ConfigError {
-        file: path.to_owned(),
-        line: line_of(&text, &error),
-        fault: Fault::Secret(Bilingual {
-            vi: in_secret_toml(&text, &error, Language::Vi),
-            en: in_secret_toml(&text, &error, Language::En),
-        }),
-    })
-}
-
 pub(super) fn fault(file: &Path, fault: Fault) -> ConfigError {
     ConfigError {
         file: file.to_owned(),
@@ -139,7 +117,7 @@ pub(super) fn fault(file: &Path, fault: Fault) -> ConfigError {
     }
 }
 
-fn text_of(path: &Path, file: File) -> Result<String, ConfigError> {
+fn parse<T: DeserializeOwned>(path: &Path, file: File) -> Result<T, ConfigError> {
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1)
         .read_to_end(&mut bytes)
@@ -147,11 +125,7 @@ fn text_of(path: &Path, file: File) -> Result<String, ConfigError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(fault(path, Fault::TooLarge));
     }
-    String::from_utf8(bytes).map_err(|_| fault(path, Fault::Utf8))
-}
-
-fn parse<T: DeserializeOwned>(path: &Path, file: File) -> Result<T, ConfigError> {
-    let text = text_of(path, file)?;
+    let text = String::from_utf8(bytes).map_err(|_| fault(path, Fault::Utf8))?;
     toml::from_str(&text).map_err(|error| ConfigError {
         file: path.to_owned(),
         line: line_of(&text, &error),

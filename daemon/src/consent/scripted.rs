@@ -33,7 +33,6 @@ use trien_protocol::prompt::{
 use zeroize::Zeroizing;
 
 use super::process::NOBODY;
-use crate::config::ConfigError;
 use crate::language::{in_secret_toml, line_of};
 
 /// The name of a process that has a question.
@@ -91,14 +90,6 @@ impl From<&Asker> for Road {
             Asker::Program { .. } => Self::Program,
         }
     }
-}
-
-/// Whether a script can be read, for whoever is about to rely on it.
-///
-/// # Errors
-/// [`ConfigError`] with file and line.
-pub fn check(script: &Path) -> Result<(), ConfigError> {
-    crate::config::read_secret::<Script>(script).map(drop)
 }
 
 /// Answers one question: standard input is the socket, standard output the PIN pipe.
