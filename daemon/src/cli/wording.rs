@@ -131,7 +131,7 @@ pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> 
 }
 
 /// Of `trien sign`, where one document keeps the others back: which.
-pub(super) fn of_document(mut object: ErrorObject, file: &str) -> ErrorObject {
+pub(super) fn of_document(object: ErrorObject, file: &str) -> ErrorObject {
     let said = |language| {
         let message = object.data.message.text(language);
         let facts = [
@@ -140,32 +140,35 @@ pub(super) fn of_document(mut object: ErrorObject, file: &str) -> ErrorObject {
         ];
         text(language, "sign-none-for", &arguments(facts))
     };
-    object.data.message = Bilingual {
-        vi: said(Language::Vi),
-        en: said(Language::En),
-    };
-    object.message.clone_from(&object.data.message.en);
-    object
+    let message = in_each(said);
+    with_message(object, message)
 }
 
 /// Of `trien sign`, where no document is signed for what became of its earlier signatures: of which.
-pub(super) fn altered(mut object: ErrorObject, files: &[String]) -> ErrorObject {
-    object.data.message = both("sign-altered", &arguments([("files", files.join("; "))]));
-    object.message.clone_from(&object.data.message.en);
-    object
+pub(super) fn altered(object: ErrorObject, files: &[String]) -> ErrorObject {
+    let files = arguments([("files", files.join("; "))]);
+    with_message(object, both("sign-altered", &files))
 }
 
 /// Of `trien sign`, where no document may be signed by the rules of this computer: which, and why.
-pub(super) fn forbidden(mut object: ErrorObject, files: &[String], refused: &Refused) -> ErrorObject {
+pub(super) fn forbidden(object: ErrorObject, files: &[String], refused: &Refused) -> ErrorObject {
     let said = |language| {
         let facts = [("files", files.join("; ")), ("reasons", refused.said(language))];
         text(language, "sign-forbidden", &arguments(facts))
     };
-    object.data.message = Bilingual {
+    with_message(object, in_each(said))
+}
+
+fn in_each(said: impl Fn(Language) -> String) -> Bilingual {
+    Bilingual {
         vi: said(Language::Vi),
         en: said(Language::En),
-    };
-    object.message.clone_from(&object.data.message.en);
+    }
+}
+
+fn with_message(mut object: ErrorObject, message: Bilingual) -> ErrorObject {
+    object.message.clone_from(&message.en);
+    object.data.message = message;
     object
 }
 

@@ -698,6 +698,8 @@ mod tests {
     #[test]
     fn what_the_policy_does_not_say_of_the_network_is_the_users() {
         if !rustix::process::geteuid().is_root() {
+            let refused = Files::new("", Some("")).load().unwrap_err();
+            assert!(matches!(refused.fault, Fault::NotRoots));
             return;
         }
         let rules = |user: &str, policy: &str| {
