@@ -86,6 +86,7 @@ async fn pull(
     card.insert();
     let again = session.sign(wanted, false).await;
     assert!(again.is_err());
+    wait_until_present(reader);
     session.close().await;
 }
 

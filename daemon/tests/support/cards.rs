@@ -481,7 +481,8 @@ impl Drop for Holder {
 #[track_caller]
 pub fn wait_until_empty(reader: &str) {
     wait_until_it_is(reader, "is empty", |state| {
-        state.event_state().contains(pcsc::State::EMPTY) || has_lost_its_card(state)
+        let nothing = state.event_state().intersects(pcsc::State::EMPTY | pcsc::State::MUTE);
+        nothing && !counts_a_card(state)
     });
 }
 
@@ -489,17 +490,18 @@ pub fn wait_until_empty(reader: &str) {
 #[track_caller]
 pub fn wait_until_present(reader: &str) {
     wait_until_it_is(reader, "holds a card", |state| {
-        state.event_state().contains(pcsc::State::PRESENT) && !has_lost_its_card(state)
+        state.event_state().contains(pcsc::State::PRESENT) && counts_a_card(state)
     });
 }
 
-/// Of a program that ends while its card is pulled pcscd resets the card, in vain, and notes one that is silent, at times
-/// after it has seen that there is none (`SCardDisconnect`, "Error resetting card"). It says so until the next card comes;
-/// that this one went is told by the count, which is odd while a card is in that was put in.
-fn has_lost_its_card(state: &pcsc::ReaderState) -> bool {
-    state.event_state().contains(pcsc::State::MUTE)
-        && state.event_count() > 0
-        && state.event_count().is_multiple_of(2)
+/// The count of insertions and removals is odd while a card is in that was put in. The state alone is not enough:
+///
+/// - pcscd writes it before the count. Who looks between the two takes the card for one that has been exchanged when he
+///   looks again, as OpenSC's module does, and ends its sessions.
+/// - Of a program that ends while its card is pulled pcscd resets the card, in vain, and notes one that is silent, at times
+///   after it has seen that there is none (`SCardDisconnect`, "Error resetting card"). It says so until the next card comes.
+fn counts_a_card(state: &pcsc::ReaderState) -> bool {
+    !state.event_count().is_multiple_of(2)
 }
 
 #[track_caller]
