@@ -447,6 +447,7 @@ fn pulled_while_changed(pair: Pair, plan: ReaderPlan) {
                 assert!(began.elapsed() < Duration::from_secs(10), "round {round}");
                 wait_until_empty(pair.reader);
                 card.insert();
+                wait_until_present(pair.reader);
             }
             let token = token_in_time(&modules, pair.wanted).await;
             let signed = sign_once(&token, &key(&token, pair.key), pair.algorithm, b"m").await;
