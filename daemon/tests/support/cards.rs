@@ -481,7 +481,9 @@ impl Drop for Holder {
 #[track_caller]
 pub fn wait_until_empty(reader: &str) {
     wait_until_it_is(reader, "is empty", |state| {
-        let nothing = state.event_state().intersects(pcsc::State::EMPTY | pcsc::State::MUTE);
+        let nothing = state
+            .event_state()
+            .intersects(pcsc::State::EMPTY | pcsc::State::MUTE);
         nothing && !counts_a_card(state)
     });
 }

@@ -482,7 +482,7 @@ impl<'d> Document<'d> {
 
     fn read_at(&self, id: ObjectId, offset: usize) -> Result<Located<'d>, PdfError> {
         let ((node, work, after), window) = self.at(id, offset, |parser| {
-            let node = parser.value()?;
+            let node = parser.object()?;
             let work = parser.work();
             let after = match node.value.dictionary() {
                 Some(_) => {
@@ -529,7 +529,7 @@ impl<'d> Document<'d> {
     fn integer_object(&self, id: ObjectId) -> Result<Option<i64>, PdfError> {
         match self.entry(id.number) {
             Some(Entry::InUse { offset, generation }) if generation == id.generation => {
-                let read = |parser: &mut Parser<'_>| Ok((parser.value()?, parser.work()));
+                let read = |parser: &mut Parser<'_>| Ok((parser.object()?, parser.work()));
                 let ((node, work), _) = self.at(id, offset, read)?;
                 self.spend(work)?;
                 Ok(node.value.integer())

@@ -56,6 +56,19 @@ impl<'b> Parser<'b> {
         })
     }
 
+    /// The value of an object, behind its header. One that has none is null, as other readers take it.
+    pub(super) fn object(&mut self) -> Result<Node, PdfError> {
+        self.lexer.skip_space();
+        let start = self.lexer.position;
+        if self.lexer.take_keyword(b"endobj") {
+            return Ok(Node {
+                value: Value::Null,
+                span: start..start,
+            });
+        }
+        self.value()
+    }
+
     fn nested(&mut self, read: fn(&mut Self) -> Result<Value, PdfError>) -> Result<Value, PdfError> {
         self.depth = self.depth.checked_sub(1).ok_or(PdfError::TooDeep)?;
         let value = read(self)?;
