@@ -9,6 +9,8 @@
 #   OUT/trust/root.pem                               a folder with the anchor alone, for `trien verify --trust`
 #   OUT/{root,ca,constrained}.crl                    DER
 #   OUT/private/                                     keys and registers; nothing of it is ever committed
+#
+#   KEYS=DIR    takes the keys from there, or leaves them there for the next time (rsa-key.sh)
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,7 +33,7 @@ register() {
     echo "54$(openssl rand -hex 15)" > "$PKI/private/$1.serial"
 }
 
-key() { openssl genrsa -out "$PKI/private/$1.key" "$2" 2>/dev/null; }
+key() { "$here/rsa-key.sh" "$1" "$2" "$PKI/private/$1.key"; }
 
 self_signed() { # name bits subject
     key "$1" "$2"

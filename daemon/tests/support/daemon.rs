@@ -83,9 +83,11 @@ impl Daemon {
 
     fn with_window_and(desk: &Desk, program: &str, lines: &str) -> Self {
         use std::os::unix::fs::PermissionsExt;
-        let window = desk.path("window");
-        std::fs::write(&window, program).unwrap();
-        std::fs::set_permissions(&window, std::fs::Permissions::from_mode(0o700)).unwrap();
+        // Put in its place: one that a daemon before has just started cannot be written to.
+        let (window, new) = (desk.path("window"), desk.path("window.new"));
+        std::fs::write(&new, program).unwrap();
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::rename(new, &window).unwrap();
         let config = format!("{lines}\n[websocket]\nport = 0\n[prompt]\nprogram = {window:?}\n");
         std::fs::create_dir_all(desk.home().join("config")).unwrap();
         std::fs::write(desk.home().join("config/config.toml"), config).unwrap();

@@ -111,9 +111,10 @@ impl Desk {
         self
     }
 
-    /// A program of the demo PKI.
+    /// A program of the demo PKI. Its keys are the same on all desks: to make them takes longer than most tests.
     pub fn authority(&self, program: &str) -> Command {
         let mut command = Command::new(repository().join("testdata/pki").join(program));
+        command.env("KEYS", Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-keys"));
         for host in ["OCSP_HOST", "CRL_HOST", "ROOT_CRL_HOST"] {
             command.envs(self.published_at.iter().map(|at| (host, at)));
         }

@@ -296,8 +296,8 @@ fn send(stream: &mut impl Write, kind: &str, file: &Path) -> std::io::Result<()>
 /// Gives the authority of a desk a responder: OpenSSL answers out of the authority's own register.
 pub fn responder(desk: &Desk) {
     let folder = desk.pki();
-    let request = "req -new -utf8 -newkey rsa:2048 -nodes -keyout responder.key -out responder.csr \
-                   -subj /C=VN/CN=OCSP";
+    kept_key(desk, "responder");
+    let request = "req -new -utf8 -key responder.key -out responder.csr -subj /C=VN/CN=OCSP";
     succeed(
         Command::new("openssl")
             .current_dir(&folder)
@@ -310,6 +310,12 @@ pub fn responder(desk: &Desk) {
             .arg("responder")
             .args(files),
     );
+}
+
+/// Puts a key that is the same on all desks beside those of the authority.
+fn kept_key(desk: &Desk, name: &str) {
+    let file = desk.pki().join(format!("{name}.key"));
+    succeed(desk.authority("rsa-key.sh").args([name, "2048"]).arg(file));
 }
 
 /// Signs as somebody whom nobody here trusts, and whose certificate has this one address for everything: lists,
@@ -330,7 +336,8 @@ pub fn signed_by_a_stranger(folder: &Path, address: &str) -> PathBuf {
     folder.join("stranger.p7m")
 }
 
-/// Makes an authority for time-stamps below the root of a folder, with a certificate for so many days.
+/// Makes an authority for time-stamps below the root of a folder, with a certificate for so many days, and a key if it has
+/// none.
 fn authority(folder: &Path, days: i32) {
     let config = "[tsa]\ndefault_tsa = t\n[t]\nserial = ./tsa.serial\ncrypto_device = builtin\nsigner_cert = tsa.pem\n\
                       certs = root.pem\nsigner_key = tsa.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\n\
@@ -342,7 +349,10 @@ fn authority(folder: &Path, days: i32) {
         let words: Vec<&str> = words.split(' ').collect();
         succeed(Command::new("openssl").current_dir(folder).args(words));
     };
-    openssl("req -new -newkey rsa:2048 -nodes -keyout tsa.key -subj /C=VN/CN=TSA -out tsa.csr");
+    if !folder.join("tsa.key").exists() {
+        openssl("genrsa -out tsa.key 2048");
+    }
+    openssl("req -new -key tsa.key -subj /C=VN/CN=TSA -out tsa.csr");
     openssl(&format!(
         "x509 -req -in tsa.csr -CA root.pem -CAkey private/root.key -set_serial 77 -days {days} -sha256 -extfile tsa.cnf -extensions e -out tsa.pem"
     ));
@@ -368,6 +378,7 @@ impl Office {
     }
 
     fn at(desk: Desk) -> Self {
+        kept_key(&desk, "tsa");
         authority(&desk.pki(), 3000);
         std::fs::write(desk.path("đơn.txt"), "Đơn đề nghị").unwrap();
         Self { desk }
