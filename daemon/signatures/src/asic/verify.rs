@@ -11,13 +11,15 @@ use crate::cades;
 use crate::certificate::Certificate;
 use crate::cms::{ATTRIBUTES_BEGIN, Beside};
 use crate::pdf::Source;
-use crate::report::{Format, Reason, Report, SignatureReport, SubIndication, TimestampKind, Warning};
+use crate::report::{
+    Coverage, Format, Reason, Report, SignatureReport, SubIndication, TimestampKind, Warning,
+};
 use crate::revocation::Revocations;
 use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
-use crate::validation::{self, Stamped};
+use crate::validation::{self, Finding, Stamped};
 use crate::xml::Document;
-use crate::xmldsig::{self, MAX_SIGNATURES};
+use crate::xmldsig::{self, Cover, MAX_SIGNATURES, ReadSignature, Target};
 use crate::zip::{Container, Directory, Parts, Place, ZipError};
 
 /// Where OpenDocument has its signatures: over the document, its macros, the package (ODF 1.3, part 2, section 5).
@@ -119,12 +121,15 @@ pub fn verify_source(
     })
 }
 
-/// The files that are there to be signed: all but the media type, and what serves the container itself.
+/// The files that are there to be signed.
 fn data_files<'c>(container: &'c Directory<'_>) -> Vec<&'c str> {
     let names = container.files().iter().map(|entry| entry.name.as_str());
-    names
-        .filter(|name| *name != "mimetype" && !serves_the_container(name))
-        .collect()
+    names.filter(|name| is_data(name)).collect()
+}
+
+/// Whether a file is there to be signed: all are but the media type, and what serves the container itself.
+fn is_data(name: &str) -> bool {
+    name != "mimetype" && !serves_the_container(name)
 }
 
 /// Whether it is one of the files that `META-INF/` is for: signatures, time-stamps, evidence records, their manifests, and
@@ -263,15 +268,15 @@ fn xades(container: &Arc<Directory<'_>>, bytes: &[u8], reliance: &Reliance<'_>) 
         report.fail(SubIndication::FormatFailure, Reason::MalformedXml);
         return vec![report];
     };
-    let mut reports = xmldsig::verify_in(&document, &Files(Arc::clone(container)), reliance);
+    let mut reports = xmldsig::verify_in(
+        &document,
+        &Files(Arc::clone(container)),
+        reliance,
+        &OfFiles(container),
+    );
     for report in &mut reports {
         if report.format == Format::Xades {
             report.format = Format::AsicXades;
-        }
-        for covered in &mut report.covered {
-            if let Some(name) = name_of(covered) {
-                *covered = name;
-            }
         }
     }
     reports
@@ -280,6 +285,41 @@ fn xades(container: &Arc<Directory<'_>>, bytes: &[u8], reliance: &Reliance<'_>) 
 fn cades_file(
     container: &Directory<'_>,
     entry: &Place,
+/// The files that references lead to. An element, though it be called as a file is, is none of them: a signature over a
+/// part of some XML document, put into a container, says nothing of a file.
+struct OfFiles<'c>(&'c Directory<'c>);
+
+impl Cover for OfFiles<'_> {
+    fn cover(
+        &self,
+        _: &Document<'_>,
+        _: &ReadSignature,
+        targets: &[Target],
+        report: &mut SignatureReport,
+    ) -> Result<(), Finding> {
+        report.covered = targets
+            .iter()
+            .filter_map(|target| match target {
+                Target::External(uri) => name_of(uri),
+                Target::Document | Target::Element(_) => None,
+            })
+            .collect();
+        if report.covered.is_empty() {
+            return Err((SubIndication::SignedDataNotFound, Reason::NothingSigned));
+        }
+        let data = || self.0.files().iter().filter(|file| is_data(&file.name));
+        let is_covered = |file: &&Place| report.covered.contains(&file.name);
+        report.coverage = Some(Coverage {
+            whole: data().all(|file| is_covered(&file)),
+            signed_bytes: data().filter(is_covered).map(Place::len).sum(),
+            total_bytes: data().map(Place::len).sum(),
+            revision: None,
+            revisions: None,
+        });
+        Ok(())
+    }
+}
+
     kind: Option<Kind>,
     archive: &Archived,
     reliance: &Reliance<'_>,

@@ -53,16 +53,17 @@ pub fn verify(bytes: &[u8], options: &Options<'_>, reliance: &Reliance<'_>) -> R
     let document = Document::parse(bytes)?;
     Ok(Report {
         validated_at: reliance.at,
-        signatures: verify_in(&document, &Beside(options.content), reliance),
+        signatures: verify_in(&document, &Beside(options.content), reliance, &OfDocument),
         findings: Vec::new(),
     })
 }
 
-/// Judges every signature of a document that is read, with what stands beside it.
+/// Judges every signature of a document that is read, with what stands beside it, and by what it has to cover.
 pub(crate) fn verify_in(
     document: &Document<'_>,
     resolver: &dyn Resolver,
     reliance: &Reliance<'_>,
+    cover: &dyn Cover,
 ) -> Vec<SignatureReport> {
     let elements = signature_elements(document);
     let read: Vec<_> = elements
@@ -72,7 +73,7 @@ pub(crate) fn verify_in(
     let mut signatures: Vec<SignatureReport> = read
         .iter()
         .map(|signature| match signature {
-            Ok(signature) => judge(document, signature, resolver, reliance, &OfDocument),
+            Ok(signature) => judge(document, signature, resolver, reliance, cover),
             Err(_) => malformed(),
         })
         .collect();

@@ -6,6 +6,7 @@ use trien_signatures::asic::{Inside, Kind};
 use trien_signatures::cades::{self, CadesRequest};
 use trien_signatures::report::Reason;
 use trien_signatures::signing::Prepared;
+use trien_signatures::xmldsig::{self, Template, XmlDsigRequest};
 
 use crate::archive::{FILES, container, entries, packed};
 use crate::hostile::packed_by_python;
@@ -195,5 +196,53 @@ fn n154_a_signed_manifest_that_is_wrong_is_found() {
         let report = resigned(&changed);
         assert!(!report.valid(), "{what}");
         assert_eq!(report.signatures[0].reason, Some(reason), "{what}: {report:#?}");
+    }
+}
+
+/// A signature over an element of some document says nothing of a file, whatever the element is called: else a signed
+/// invoice would sign whatever is laid beside it.
+#[test]
+fn n154_an_element_that_is_called_as_a_file_is_not_that_file() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let template = Template::named("e-invoice").unwrap();
+    let invoice = "<HDon><DLHDon Id=\"data\"><SHDon>42</SHDon></DLHDon><DSCKS><NBan/></DSCKS></HDon>";
+    let prepared = xmldsig::prepare(
+        invoice.as_bytes().to_vec(),
+        &XmlDsigRequest {
+            template: &template,
+            signer: &who.certificate,
+            chain: std::slice::from_ref(&pki.ca.certificate),
+            algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
+            signing_time: OffsetDateTime::now_utc(),
+        },
+    )
+    .unwrap();
+    let value = pki
+        .workshop
+        .sign(&who, prepared.algorithm(), prepared.to_be_signed());
+    let signed = prepared.finish(value).unwrap();
+    let report = xmldsig::verify(&signed, &xmldsig::Options::default(), &pki.reliance()).unwrap();
+    assert!(report.valid(), "{report:#?}");
+    let name = report.signatures[0].covered[0].clone();
+    assert_eq!(name, "DLHDon#data");
+    for kind in ["asic-e", "asic-s"] {
+        let files = [
+            (
+                "mimetype".to_owned(),
+                format!("application/vnd.etsi.{kind}+zip").into_bytes(),
+            ),
+            (name.clone(), b"Toi no anh mot ty dong".to_vec()),
+            ("META-INF/signatures.xml".to_owned(), signed.clone()),
+        ];
+        let report = verified(&pki, &packed(&files));
+        let signature = &report.signatures[0];
+        assert_eq!(
+            signature.reason,
+            Some(Reason::NothingSigned),
+            "{kind}: {report:#?}"
+        );
+        assert_eq!(signature.not_covered, [name.as_str()]);
+        assert!(signature.covered.is_empty());
     }
 }
