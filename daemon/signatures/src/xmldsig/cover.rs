@@ -35,8 +35,13 @@ impl Cover for OfDocument {
         report: &mut SignatureReport,
     ) -> Result<(), Finding> {
         let total = document.text().len() as u64 - document.span(signature.element).len() as u64;
-        let (mut signed, mut whole, mut content) = (0, false, false);
+        let (mut signed, mut whole, mut content, mut beside) = (0, false, false, false);
         let enveloping = signature.element == document.root();
+        // What a manifest says of other data is signed (XML-DSig, 5.1); that they are as it says, nobody looks at here.
+        let manifests: Vec<ElementId> = document
+            .elements()
+            .filter(|element| document.is(*element, DS, "Manifest"))
+            .collect();
         for target in targets {
             match target {
                 Target::Document => {
@@ -44,7 +49,7 @@ impl Cover for OfDocument {
                     report.covered.push("/".to_owned());
                 }
                 Target::External(uri) => {
-                    (whole, content) = (true, true);
+                    (beside, content) = (true, true);
                     report.covered.push(uri.clone());
                 }
                 Target::Element(element) => {
@@ -54,6 +59,10 @@ impl Cover for OfDocument {
                         continue;
                     }
                     content = true;
+                    let next = manifests.get(manifests.partition_point(|inner| inner < element));
+                    if next.is_some_and(|inner| document.contains(*element, *inner)) {
+                        report.leaves_out("Manifest");
+                    }
                     if report.covered.len() < MAX_NAMES {
                         report.covered.push(name_of(document, *element));
                     }
@@ -73,6 +82,8 @@ impl Cover for OfDocument {
             if !report.not_covered.is_empty() {
                 report.warn(Warning::NotAllCovered);
             }
+            // What lies beside is all there is only where the document itself holds nothing but signatures.
+            whole = beside && report.not_covered.is_empty();
         }
         report.coverage = Some(Coverage {
             whole,

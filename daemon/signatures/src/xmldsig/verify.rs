@@ -22,7 +22,8 @@ use crate::xml::{Document, ElementId, Outer, XmlError};
 /// What stands beside the document.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
-    /// What the one reference to something outside of the document is about.
+    /// What the one reference to something outside of the document is about. Where there is no such reference, there must
+    /// be none.
     pub content: Option<&'a [u8]>,
 }
 
@@ -51,11 +52,28 @@ impl Resolver for Beside<'_> {
 /// [`XmlError`] when the bytes are no document; everything else is in the report.
 pub fn verify(bytes: &[u8], options: &Options<'_>, reliance: &Reliance<'_>) -> Result<Report, XmlError> {
     let document = Document::parse(bytes)?;
+    let mut signatures = verify_in(&document, &Beside(options.content), reliance, &OfDocument);
+    // Whoever hands a content in wants to know whether that is signed.
+    if options.content.is_some() && !refers_outside(&document) {
+        let of_content = signatures
+            .iter_mut()
+            .filter(|one| one.format != Format::CounterSignature);
+        of_content.for_each(|one| one.fail(SubIndication::FormatFailure, Reason::ContentGivenTwice));
+    }
     Ok(Report {
         validated_at: reliance.at,
-        signatures: verify_in(&document, &Beside(options.content), reliance, &OfDocument),
+        signatures,
         findings: Vec::new(),
     })
+}
+
+/// Whether a signature of the document is about something beside it.
+fn refers_outside(document: &Document<'_>) -> bool {
+    signature_elements(document)
+        .into_iter()
+        .filter_map(|element| ReadSignature::read(document, element).ok())
+        .flat_map(|signature| signature.references)
+        .any(|reference| matches!(reference::target(document, &reference), Ok(Target::External(_))))
 }
 
 /// Judges every signature of a document that is read, with what stands beside it, and by what it has to cover.

@@ -2,7 +2,7 @@
 
 use crate::authority::Authority;
 use crate::openssl::Pki;
-use crate::{INVOICE, LETTER, algorithm, by_template, by_xades, fails, passes, verified, xmlsec1};
+use crate::{DS, INVOICE, LETTER, algorithm, by_template, by_xades, fails, passes, verified, xmlsec1};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use trien_signatures::algorithm::{Hash, RsaPadding};
@@ -30,6 +30,12 @@ fn xades_envelops_and_stands_beside() {
         passes(&report);
         assert!(report.signatures[0].coverage.unwrap().whole);
         xmlsec1(&pki, &signed, "//*[local-name()='Signature']").unwrap();
+        // A file that is handed in with it, be it the same, is not what this is about.
+        let options = Options {
+            content: Some(content),
+        };
+        let report = xmldsig::verify(&signed, &options, &pki.reliance()).unwrap();
+        fails(&report, Reason::ContentGivenTwice);
     }
     let enveloping = Packaging::Enveloping {
         content: LETTER.as_bytes(),
@@ -64,6 +70,47 @@ fn xades_envelops_and_stands_beside() {
     };
     passes(&with_content(b"content"));
     fails(&with_content(b"Content"), Reason::ReferenceDigestMismatch);
+    assert!(with_content(b"content").signatures[0].coverage.unwrap().whole);
+    // In a document that says something itself, that is not covered.
+    let options = Options {
+        content: Some(b"content"),
+    };
+    let text = std::str::from_utf8(&signed).unwrap();
+    let text = &text[text.find("<ds:Signature").unwrap()..];
+    let beside = format!("<HoSo><Tien>1000000</Tien>{text}</HoSo>");
+    let report = xmldsig::verify(beside.as_bytes(), &options, &pki.reliance()).unwrap();
+    passes(&report);
+    let signature = &report.signatures[0];
+    assert!(!signature.coverage.unwrap().whole);
+    assert_eq!(signature.covered.len(), 1);
+    assert_eq!(signature.not_covered, ["Tien"]);
+    assert!(signature.warnings.contains(&Warning::NotAllCovered));
+}
+
+/// What a manifest says of a file is signed, and whether the file is so is not looked at: that is told (XML-DSig, 5.1).
+#[test]
+fn the_references_of_a_manifest_are_reported_as_not_looked_at() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    for (namespace, told) in [(DS, true), ("urn:other", false)] {
+        let content = format!(
+            "<Manifest xmlns=\"{namespace}\"><Reference URI=\"don.pdf\"><DigestMethod \
+             Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><DigestValue>AAAA</DigestValue></Reference></Manifest>"
+        );
+        let packaging = Packaging::Enveloping {
+            content: content.as_bytes(),
+            media_type: "text/xml",
+        };
+        let report = verified(&pki, &by_xades(&pki, &who, with, packaging));
+        passes(&report);
+        let not_evaluated = &report.signatures[0].not_evaluated;
+        assert_eq!(
+            not_evaluated.contains(&"Manifest".to_owned()),
+            told,
+            "{report:#?}"
+        );
+    }
 }
 
 #[test]
@@ -79,13 +126,11 @@ fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
         let token = authority.stamp(prepared.imprint());
         prepared.finish(&token).unwrap()
     };
-    let level = |bytes: &[u8], expected| {
+    let level = |bytes: &[u8], beside: Option<&[u8]>, expected| {
         let mut reliance = pki.reliance();
         reliance.at += time::Duration::seconds(2);
         reliance.now = reliance.at;
-        let options = Options {
-            content: Some(b"content"),
-        };
+        let options = Options { content: beside };
         let report = xmldsig::verify(bytes, &options, &reliance).unwrap();
         assert!(report.valid(), "{report:#?}");
         assert_eq!(report.signatures[0].level, Some(expected), "{report:#?}");
@@ -104,22 +149,23 @@ fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
         enveloping,
         detached,
     ] {
+        let beside = matches!(packaging, Packaging::Detached { .. }).then_some(&b"content"[..]);
         let b = by_xades(&pki, &who, with, packaging);
-        level(&b, Level::BB);
+        level(&b, beside, Level::BB);
         let t = stamped(b, TimestampKind::Signature);
-        level(&t, Level::BT);
+        level(&t, beside, Level::BT);
         let open = XadesSignature::open(t, None).unwrap();
         assert_eq!(open.to_be_proven().unwrap().leaves.len(), 2);
         let lt = open.add_material(&authority.material()).unwrap();
-        level(&lt, Level::BLT);
+        level(&lt, beside, Level::BLT);
         let lta = stamped(lt.clone(), TimestampKind::Archive);
-        level(&lta, Level::BLTA);
+        level(&lta, beside, Level::BLTA);
         let again = XadesSignature::open(lta.clone(), Some(b"content".to_vec())).unwrap();
         let prepared = again
             .prepare_timestamp(TimestampKind::Archive, Hash::Sha256)
             .unwrap();
         let token = authority.stamp(prepared.imprint());
-        level(&prepared.finish(&token).unwrap(), Level::BLTA);
+        level(&prepared.finish(&token).unwrap(), beside, Level::BLTA);
         pki.workshop.write("a", b"content");
         xmlsec1(&pki, &lta, "//*[local-name()='Signature']").unwrap();
         // A property before the archive time-stamp is covered by it.
@@ -131,14 +177,7 @@ fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
             reliance.now = reliance.at;
             reliance
         };
-        let report = xmldsig::verify(
-            changed.as_bytes(),
-            &Options {
-                content: Some(b"content"),
-            },
-            &reliance,
-        )
-        .unwrap();
+        let report = xmldsig::verify(changed.as_bytes(), &Options { content: beside }, &reliance).unwrap();
         assert!(
             report.signatures[0]
                 .warnings
