@@ -17,7 +17,7 @@ mod unsigned;
 mod write;
 
 pub use augment::XadesSignature;
-pub(crate) use read::{Qualifying, is_namespace, read_time};
+pub(crate) use read::{Qualifying, countersigned, is_namespace, read_time};
 pub(crate) use unsigned::Unsigned;
 pub use write::{Packaging, XadesRequest, prepare};
 pub(crate) use write::{SignedFile, prepare_files, uri_of};

@@ -242,12 +242,15 @@ pub(super) fn kind(container: &Directory<'_>) -> Option<Kind> {
 }
 
 /// What every signature of the container has to keep: its media type first, one file in ASiC-S, no file left out.
+/// A confirmation of a signature is about that, and about no file.
 fn form(report: &mut SignatureReport, kind: Option<Kind>, data: &[&str]) {
-    report.not_covered = data
-        .iter()
-        .filter(|name| !report.covered.iter().any(|covered| covered == *name))
-        .map(|name| (*name).to_owned())
-        .collect();
+    if report.format != Format::CounterSignature {
+        report.not_covered = data
+            .iter()
+            .filter(|name| !report.covered.iter().any(|covered| covered == *name))
+            .map(|name| (*name).to_owned())
+            .collect();
+    }
     let simple = kind == Some(Kind::Simple) && data.len() != 1;
     if kind.is_none() || simple {
         report.fail_in_form(Reason::MalformedSignature);
@@ -282,9 +285,6 @@ fn xades(container: &Arc<Directory<'_>>, bytes: &[u8], reliance: &Reliance<'_>) 
     reports
 }
 
-fn cades_file(
-    container: &Directory<'_>,
-    entry: &Place,
 /// The files that references lead to. An element, though it be called as a file is, is none of them: a signature over a
 /// part of some XML document, put into a container, says nothing of a file.
 struct OfFiles<'c>(&'c Directory<'c>);
@@ -320,6 +320,9 @@ impl Cover for OfFiles<'_> {
     }
 }
 
+fn cades_file(
+    container: &Directory<'_>,
+    entry: &Place,
     kind: Option<Kind>,
     archive: &Archived,
     reliance: &Reliance<'_>,
@@ -367,6 +370,9 @@ impl Cover for OfFiles<'_> {
     };
     let archived_by_sha1 = archive.is_by_sha1(&entry.name);
     for report in &mut reports {
+        if report.format == Format::CounterSignature {
+            continue;
+        }
         report.format = Format::AsicCades;
         validation::tell_of_sha1(archived_by_sha1, reliance, report);
         match &covered {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::stamps;
 use super::unsigned::{self, Unsigned};
-use super::{Qualifying, XADES};
+use super::{Qualifying, XADES, countersigned};
 use crate::algorithm::Hash;
 use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
 use crate::material::ValidationMaterial;
@@ -118,12 +118,13 @@ fn parse(bytes: &[u8]) -> Result<Document<'_>, AugmentError> {
     Document::parse(bytes).map_err(|error| AugmentError::NotSigned(error.to_string()))
 }
 
-/// The XAdES signatures of a document; at least one.
+/// The XAdES signatures of a document, at least one; a confirmation of one of them stays as it is.
 fn signatures(document: &Document<'_>) -> Result<Vec<ReadSignature>, AugmentError> {
     let found: Vec<ReadSignature> = signature_elements(document)
         .into_iter()
         .filter_map(|element| ReadSignature::read(document, element).ok())
         .filter(|signature| matches!(Qualifying::read(document, signature), Ok(Some(_))))
+        .filter(|signature| countersigned(document, signature).is_none())
         .collect();
     if found.is_empty() {
         return Err(AugmentError::NotSigned("no XAdES signature".into()));

@@ -8,7 +8,7 @@ use crate::algorithm::Hash;
 use crate::certificate::Certificate;
 use crate::report::{Reason, SigningTime, SubIndication, TimeSource};
 use crate::xml::{Document, ElementId};
-use crate::xmldsig::{DS, ReadSignature, algorithms::digest_from_uri, base64};
+use crate::xmldsig::{DS, ReadSignature, Target, algorithms::digest_from_uri, base64, target};
 
 type Finding = (SubIndication, Reason);
 
@@ -144,4 +144,32 @@ pub(crate) fn read_time(text: &str) -> Option<OffsetDateTime> {
     PrimitiveDateTime::parse(whole, &local)
         .ok()
         .map(|time| time.assume_offset(vietnam))
+}
+
+/// The SignatureValue that a counter-signature is about: that of the signature whose property it is (EN 319 132-1, 5.2.7).
+/// None for any other signature, also for one that stands there and is about something else.
+pub(crate) fn countersigned(document: &Document<'_>, signature: &ReadSignature) -> Option<ElementId> {
+    const AROUND: [(&str, &str); 6] = [
+        (XADES, "CounterSignature"),
+        (XADES, "UnsignedSignatureProperties"),
+        (XADES, "UnsignedProperties"),
+        (XADES, "QualifyingProperties"),
+        (DS, "Object"),
+        (DS, "Signature"),
+    ];
+    let around: Vec<ElementId> = document
+        .lineage(signature.element)
+        .skip(1)
+        .take(AROUND.len())
+        .collect();
+    let mut named = around.iter().zip(AROUND);
+    let outer = *around.get(AROUND.len() - 1)?;
+    let stands_there = named.all(|(element, (namespace, name))| document.is(*element, namespace, name));
+    let value = document
+        .child(outer, DS, "SignatureValue")
+        .filter(|_| stands_there)?;
+    let mut references = signature.references.iter();
+    references
+        .any(|reference| target(document, reference) == Ok(Target::Element(value)))
+        .then_some(value)
 }

@@ -96,6 +96,22 @@ impl Cover for OfDocument {
     }
 }
 
+/// The value of another signature, which a counter-signature confirms.
+pub(super) struct OfValue(pub(super) ElementId);
+
+impl Cover for OfValue {
+    fn cover(
+        &self,
+        document: &Document<'_>,
+        _: &ReadSignature,
+        _: &[Target],
+        report: &mut SignatureReport,
+    ) -> Result<(), Finding> {
+        report.covered.push(name_of(document, self.0));
+        Ok(())
+    }
+}
+
 /// An Object of an enveloping signature is content; properties of the signature are not, and of a signature that
 /// stands in a document nothing inside is.
 fn is_own_content(document: &Document<'_>, signature: &ReadSignature, element: ElementId) -> bool {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::DS;
 use super::algorithms::{digest_from_uri, signature_from_uri};
-use super::cover::{Cover, OfDocument};
+use super::cover::{Cover, OfDocument, OfValue};
 use super::read::{MAX_SIGNATURES, ReadReference, ReadSignature};
 use super::reference::{self, Resolver, Target};
 use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue};
@@ -126,11 +126,13 @@ pub(crate) fn judge(
     cover: &dyn Cover,
 ) -> SignatureReport {
     let qualifying = xades::Qualifying::read(document, signature);
-    let format = if matches!(qualifying, Ok(None)) {
-        Format::XmlDsig
-    } else {
-        Format::Xades
+    let confirmed = xades::countersigned(document, signature).map(OfValue);
+    let format = match (&confirmed, &qualifying) {
+        (Some(_), _) => Format::CounterSignature,
+        (None, Ok(None)) => Format::XmlDsig,
+        (None, _) => Format::Xades,
     };
+    let cover = confirmed.as_ref().map_or(cover, |value| value as &dyn Cover);
     let mut report = SignatureReport::new(format);
     let mut judgement = Judgement {
         document,
@@ -432,7 +434,12 @@ fn against_wrapping(
     let is_covered = |element: ElementId| all.iter().any(|signed| document.contains(*signed, element));
     for (read, report) in read.iter().zip(reports) {
         let Ok(signature) = read else { continue };
+        let confirmed = xades::countersigned(document, signature);
         let wrapped = targets_of(signature).into_iter().any(|signed| {
+            // Every signature has a value, and nobody looks for a content under that name.
+            if confirmed == Some(signed) {
+                return false;
+            }
             let own = document.contains(signature.element, signed);
             let hidden = document
                 .lineage(signed)

@@ -11,6 +11,8 @@
 
 #[path = "../archive/mod.rs"]
 mod archive;
+#[path = "../confirm/mod.rs"]
+mod confirm;
 mod hostile;
 #[path = "../judge/mod.rs"]
 mod judge;

@@ -2,13 +2,15 @@
 
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
-use trien_signatures::asic::{Inside, Kind};
+use trien_signatures::asic::{self, Inside, Kind};
 use trien_signatures::cades::{self, CadesRequest};
-use trien_signatures::report::Reason;
+use trien_signatures::report::{Format, Reason};
 use trien_signatures::signing::Prepared;
+use trien_signatures::trust::Reliance;
 use trien_signatures::xmldsig::{self, Template, XmlDsigRequest};
 
 use crate::archive::{FILES, container, entries, packed};
+use crate::confirm::confirmed;
 use crate::hostile::packed_by_python;
 use crate::openssl::Pki;
 use crate::verified;
@@ -245,4 +247,30 @@ fn n154_an_element_that_is_called_as_a_file_is_not_that_file() {
         assert_eq!(signature.not_covered, [name.as_str()]);
         assert!(signature.covered.is_empty());
     }
+}
+
+/// A confirmation of a signature is about that signature, and no file of the container.
+#[test]
+fn n154_a_counter_signature_has_no_file_to_cover() {
+    let pki = Pki::new();
+    let (who, other) = (pki.leaf("signer", "ec:P-256"), pki.leaf("other", "ec:P-256"));
+    let mut files = entries(&container(&pki, &who, Kind::Extended, Inside::Xades, &FILES));
+    let signature = files.iter_mut().find(|(name, _)| name.contains("signatures"));
+    let signature = &mut signature.unwrap().1;
+    *signature = confirmed(&pki, &other, signature, None).into_bytes();
+    let intermediates = [pki.ca.certificate.clone()];
+    let judged = |files: &[(String, Vec<u8>)]| {
+        let reliance = Reliance {
+            intermediates: &intermediates,
+            ..pki.reliance()
+        };
+        asic::verify(&packed(files), &reliance).unwrap()
+    };
+    let report = judged(&files);
+    assert!(report.valid(), "{report:#?}");
+    let formats: Vec<Format> = report.signatures.iter().map(|one| one.format).collect();
+    assert_eq!(formats, [Format::AsicXades, Format::CounterSignature]);
+    files.insert(1, ("extra.txt".to_owned(), b"unsigned".to_vec()));
+    let reasons: Vec<_> = judged(&files).signatures.iter().map(|one| one.reason).collect();
+    assert_eq!(reasons, [Some(Reason::ContainerFileNotCovered), None]);
 }

@@ -6,6 +6,8 @@
 #[path = "../authority/mod.rs"]
 mod authority;
 mod by_others;
+#[path = "../confirm/mod.rs"]
+mod confirm;
 mod hostile;
 #[path = "../judge/mod.rs"]
 mod judge;

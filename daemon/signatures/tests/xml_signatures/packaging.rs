@@ -1,13 +1,15 @@
 //! XAdES: around, inside and beside a document, and raised to every level.
 
 use crate::authority::Authority;
+use crate::confirm::confirmed;
 use crate::openssl::Pki;
 use crate::{DS, INVOICE, LETTER, algorithm, by_template, by_xades, fails, passes, verified, xmlsec1};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use trien_signatures::algorithm::{Hash, RsaPadding};
 use trien_signatures::augment::Augment;
-use trien_signatures::report::{Level, Reason, TimestampKind, Warning};
+use trien_signatures::report::{Format, Level, Reason, TimestampKind, Warning};
+use trien_signatures::trust::Reliance;
 use trien_signatures::xades::{Packaging, XadesSignature};
 use trien_signatures::xmldsig::{self, Options};
 
@@ -85,6 +87,87 @@ fn xades_envelops_and_stands_beside() {
     assert_eq!(signature.covered.len(), 1);
     assert_eq!(signature.not_covered, ["Tien"]);
     assert!(signature.warnings.contains(&Warning::NotAllCovered));
+}
+
+/// The value of a signature that another one confirms has the name of every other value: that is no wrapping.
+#[test]
+fn a_counter_signature_confirms_a_signature_wherever_that_stands() {
+    let pki = Pki::new();
+    let (who, other) = (pki.leaf("signer", "ec:P-256"), pki.leaf("other", "ec:P-256"));
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let intermediates = [pki.ca.certificate.clone()];
+    let judged = |text: &str, beside: Option<&[u8]>| {
+        let reliance = Reliance {
+            intermediates: &intermediates,
+            ..pki.reliance()
+        };
+        let options = Options { content: beside };
+        xmldsig::verify(text.as_bytes(), &options, &reliance).unwrap()
+    };
+    for packaging in [
+        Packaging::Enveloped(LETTER.as_bytes().to_vec()),
+        Packaging::Enveloping {
+            content: LETTER.as_bytes(),
+            media_type: "text/xml",
+        },
+        Packaging::Detached {
+            content: b"content",
+            name: "a",
+            media_type: "text/plain",
+        },
+    ] {
+        let enveloping = matches!(packaging, Packaging::Enveloping { .. });
+        let beside = matches!(packaging, Packaging::Detached { .. }).then_some(&b"content"[..]);
+        let signed = by_xades(&pki, &who, with, packaging);
+        let text = confirmed(&pki, &other, &signed, None);
+        let report = judged(&text, beside);
+        passes(&report);
+        let formats: Vec<Format> = report.signatures.iter().map(|one| one.format).collect();
+        assert_eq!(formats, [Format::Xades, Format::CounterSignature]);
+        let confirmation = &report.signatures[1];
+        assert!(confirmation.covered[0].starts_with("SignatureValue#"));
+        assert!(!confirmation.warnings.contains(&Warning::NotAllCovered));
+        // What is confirmed is that value, and no other one in its place.
+        let value = text
+            .split("SignatureValue Id=")
+            .nth(1)
+            .unwrap()
+            .split('<')
+            .next()
+            .unwrap();
+        let changed = text.replace(&value[value.len() - 20..], &"A".repeat(20));
+        let report = judged(&changed, beside);
+        assert_eq!(report.signatures[1].reason, Some(Reason::ReferenceDigestMismatch));
+        // It stays as it is when the signature is raised.
+        let authority = Authority::new(&pki);
+        let open = XadesSignature::open(text.into_bytes(), None).unwrap();
+        let prepared = open
+            .prepare_timestamp(TimestampKind::Signature, Hash::Sha256)
+            .unwrap();
+        let token = authority.stamp(prepared.imprint());
+        let raised = prepared.finish(&token).unwrap();
+        let stamps = std::str::from_utf8(&raised)
+            .unwrap()
+            .matches("<xades:EncapsulatedTimeStamp")
+            .count();
+        assert_eq!(stamps, 1);
+        let open = XadesSignature::open(raised, None).unwrap();
+        assert!(open.has_timestamp(TimestampKind::Signature).unwrap());
+        // One in that place that is about something else confirms nothing.
+        if enveloping {
+            let object = std::str::from_utf8(&signed).unwrap();
+            let object = object
+                .split("<ds:Object Id=\"")
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap();
+            let report = judged(&confirmed(&pki, &other, &signed, Some(object)), beside);
+            fails(&report, Reason::SignatureWrapping);
+            assert_eq!(report.signatures[1].format, Format::XmlDsig);
+        }
+    }
 }
 
 /// What a manifest says of a file is signed, and whether the file is so is not looked at: that is told (XML-DSig, 5.1).
