@@ -195,7 +195,7 @@ struct Listed<'a> {
     packed: u32,
     unpacked: u32,
     offset: u32,
-    extra: usize,
+    extra: &'a [u8],
 }
 
 struct Cursor<'a> {
@@ -347,7 +347,7 @@ fn central<'a>(cursor: &mut Cursor<'a>) -> Result<Listed<'a>, ZipError> {
     let attributes = cursor.u32()?;
     let offset = cursor.u32()?;
     let name = cursor.take(usize::from(name))?;
-    let extra = cursor.take(usize::from(extra))?.len();
+    let extra = cursor.take(usize::from(extra))?;
     cursor.take(usize::from(comment))?;
     // Made on Unix: a symbolic link leads elsewhere.
     if made_by >> 8 == 3 && (attributes >> 16) & 0o170_000 == 0o120_000 {
@@ -377,6 +377,22 @@ fn central<'a>(cursor: &mut Cursor<'a>) -> Result<Listed<'a>, ZipError> {
     })
 }
 
+/// The other name that extra fields give an entry, if they give one (APPNOTE, 4.6.9): some programs take it, and would see
+/// other files.
+fn renamed<'e>(extra: &'e [u8], name: &[u8]) -> Option<&'e [u8]> {
+    const UNICODE_PATH: u16 = 0x7075;
+    let mut cursor = Cursor::new(extra);
+    while let (Ok(field), Ok(len)) = (cursor.u16(), cursor.u16()) {
+        let value = cursor.take(usize::from(len)).ok()?;
+        // A version and the check sum of the name in the header stand before it.
+        let other = value.get(5..).filter(|_| field == UNICODE_PATH);
+        if let Some(other) = other.filter(|other| *other != name) {
+            return Some(other);
+        }
+    }
+    None
+}
+
 /// The flag that a name is UTF-8.
 const UTF_8: u16 = 0x0800;
 
@@ -395,6 +411,7 @@ fn local(source: &dyn Source, listed: &Listed<'_>, raw: &[u8]) -> Result<Place, 
     let sizes = (cursor.u32()?, cursor.u32()?, cursor.u32()?);
     let (name_len, extra_len) = (u64::from(cursor.u16()?), u64::from(cursor.u16()?));
     let name = read(source, start + HEADER, name_len)?;
+    let extra = read(source, start + HEADER + name_len, extra_len)?;
     let begin = start + HEADER + name_len + extra_len;
     let stated = (listed.crc, listed.packed, listed.unpacked);
     let deferred = flags & 8 != 0;
@@ -402,6 +419,12 @@ fn local(source: &dyn Source, listed: &Listed<'_>, raw: &[u8]) -> Result<Place, 
     let told = |flags: u16| if name.is_ascii() { flags & !UTF_8 } else { flags };
     if told(flags) != told(listed.flags) || method != listed.method || name != listed.name {
         return Err(differs);
+    }
+    if let Some(other) = [listed.extra, &extra]
+        .into_iter()
+        .find_map(|extra| renamed(extra, &name))
+    {
+        return Err(ZipError::Name(String::from_utf8_lossy(other).into_owned()));
     }
     if sizes != stated && !(deferred && sizes == (0, 0, 0)) {
         return Err(differs);
@@ -416,7 +439,7 @@ fn local(source: &dyn Source, listed: &Listed<'_>, raw: &[u8]) -> Result<Place, 
     };
     Ok(Place {
         name: name_of(&name)?,
-        plain: method == 0 && extra_len == 0 && listed.extra == 0 && !deferred,
+        plain: method == 0 && extra_len == 0 && listed.extra.is_empty() && !deferred,
         record: start..next,
         packed: begin..end,
         method,

@@ -7,7 +7,7 @@ use trien_signatures::report::Reason;
 use trien_signatures::zip::{self, Container, ZipError};
 
 use crate::archive::{FILES, container, entries, packed};
-use crate::openssl::Pki;
+use crate::openssl::{self, Pki};
 use crate::processor::Work;
 use crate::verified;
 
@@ -30,6 +30,40 @@ with zipfile.ZipFile(sys.argv[1], 'w', getattr(zipfile, sys.argv[2])) as made:
     serde_json::to_writer(python.stdin.take().unwrap(), entries).unwrap();
     assert!(python.wait().unwrap().success());
     std::fs::read(target).unwrap()
+}
+
+/// Info-ZIP's tools take the name of an entry from an extra field: `unzip` would lay what is signed as one file under the
+/// name of another one.
+#[test]
+fn n151_an_entry_has_no_second_name_in_an_extra_field() {
+    const PACK: &str = r"
+import struct, sys, zipfile, zlib
+target, place, other = sys.argv[1:]
+with zipfile.ZipFile(target, 'w') as made:
+    for name in ('a.txt', 'b.txt'):
+        entry = zipfile.ZipInfo(name)
+        field = struct.pack('<BI', 1, zlib.crc32(name.encode())) + (other or name).encode()
+        entry.extra = struct.pack('<HH', 0x7075, len(field)) + field
+        made.writestr(entry, name)
+        if place == 'local':
+            entry.extra = b''
+";
+    let shop = openssl::Workshop::new();
+    let made = |place: &str, other: &str| {
+        let target = shop.path("named.zip");
+        let mut python = Command::new("python3");
+        python.args(["-c", PACK]).arg(&target).args([place, other]);
+        assert!(python.status().unwrap().success());
+        std::fs::read(target).unwrap()
+    };
+    for place in ["both", "local"] {
+        assert_eq!(Container::parse(&made(place, "")).unwrap().entries().len(), 2);
+        let read = Container::parse(&made(place, "c.txt"));
+        assert!(
+            matches!(&read, Err(ZipError::Name(name)) if name == "c.txt"),
+            "{read:?}"
+        );
+    }
 }
 
 /// n155: a container in a container is a file like any other.
