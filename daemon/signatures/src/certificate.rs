@@ -295,6 +295,19 @@ impl Certificate {
         matches!(constraints, Ok(Some((_, BasicConstraints { ca: true, .. }))))
     }
 
+    /// Whether it says that it is no CA (RFC 5280, 4.2.1.9), which is more than to say nothing of it.
+    pub(crate) fn is_no_ca(&self) -> bool {
+        let constraints = self
+            .0
+            .parsed
+            .tbs_certificate()
+            .get_extension::<BasicConstraints>();
+        !matches!(
+            constraints,
+            Ok(None | Some((_, BasicConstraints { ca: true, .. })))
+        )
+    }
+
     /// Whether issuer and subject are the same name.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {

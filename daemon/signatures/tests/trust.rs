@@ -191,6 +191,34 @@ fn n149_each_rule_broken_is_named() {
     assert!(matches!(verdict, PathVerdict::Trusted { .. }), "{verdict:?}");
 }
 
+/// Whoever trusts a person's own certificate trusts that person, and nobody whom that person certifies.
+#[test]
+fn n149_a_trusted_certificate_that_is_no_ca_is_no_issuer() {
+    for (section, trusted) in [
+        ("ca_false", false),
+        ("ca_without_basic_constraints", true),
+        ("ca", true),
+    ] {
+        let (ca, leaf) = under(section, &format!("trusted-{section}"), CITIZEN, "signer");
+        let anchors = Anchors::new(vec![ca.certificate.clone()]);
+        let reliance = Reliance {
+            anchors: &anchors,
+            ..PKI.reliance()
+        };
+        let verdict = validate_path(&leaf.certificate, &[], &reliance);
+        match trusted {
+            true => assert!(matches!(verdict, PathVerdict::Trusted { .. }), "{section}"),
+            false => assert_eq!(
+                refused(verdict),
+                (
+                    SubIndication::CertificateChainGeneralFailure,
+                    Reason::PathBasicConstraints
+                )
+            ),
+        }
+    }
+}
+
 #[test]
 fn n149_a_leaf_is_no_issuer() {
     let leaf = PKI.leaf("leaf-as-ca", "ec:P-256");

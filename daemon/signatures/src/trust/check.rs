@@ -44,6 +44,11 @@ pub(super) fn path(path: &Linked<'_>, reliance: &Reliance<'_>, authority: bool) 
     }
     match issuers {
         [] => Ok(()),
+        // Of a person whose own certificate is trusted it is not believed what he certifies of others.
+        [.., anchor] if anchor.is_no_ca() => Err((
+            SubIndication::CertificateChainGeneralFailure,
+            Reason::PathBasicConstraints,
+        )),
         [intermediates @ .., anchor] => {
             rfc5280(leaf, intermediates, anchor, &settings(at, &reliance.policies)?)
         }
