@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 
 use crate::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
-use crate::cms::{self, FormatError, Message, PrepareError, PreparedCms, SignedData};
+use crate::cms::{self, FormatError, Message, PrepareError, PreparedCms, SignedData, SignerInfo};
 use crate::report::{Coverage, Format, Reason, Report, SignatureReport, SubIndication};
 use crate::signing::{FinishError, Prepared, Rehearse};
 use crate::trust::Reliance;
@@ -206,28 +206,13 @@ pub fn verify_digests(
     Ok(report(&signed_data, &message, reliance))
 }
 
-/// One report for each signer, and behind it those of its counter-signatures.
+/// One report for each signer, and behind it those of the counter-signatures over it.
 fn report(signed_data: &SignedData, message: &Message<'_>, reliance: &Reliance<'_>) -> Report {
     let mut signatures: Vec<SignatureReport> = Vec::new();
     for signer in signed_data.signers() {
         signatures.push(cms::verify_signer(signed_data, signer, message, reliance));
-        for counter in signer.counter_signatures().into_iter().take(cms::MAX_SIGNERS) {
-            let mut report = SignatureReport::new(Format::CounterSignature);
-            let judged = match counter {
-                Some(counter) => cms::authenticate_counter(
-                    signed_data,
-                    &counter,
-                    signer.signature_value(),
-                    reliance,
-                    &mut report,
-                ),
-                None => Err((SubIndication::FormatFailure, Reason::MalformedCms)),
-            };
-            if let Err((sub_indication, reason)) = judged {
-                report.fail(sub_indication, reason);
-            }
-            signatures.push(report);
-        }
+        let mut room = cms::MAX_SIGNERS;
+        counter_signatures(signed_data, signer, reliance, &mut room, &mut signatures);
     }
     if signatures.is_empty() {
         let mut nobody = SignatureReport::new(Format::Cades);
@@ -238,5 +223,42 @@ fn report(signed_data: &SignedData, message: &Message<'_>, reliance: &Reliance<'
         validated_at: reliance.at,
         signatures,
         findings: Vec::new(),
+    }
+}
+
+/// One report for each counter-signature over a signer, and behind it those of the counter-signatures over that one. Where
+/// there is no more room for one, that is reported in its place.
+fn counter_signatures(
+    signed_data: &SignedData,
+    signer: &SignerInfo,
+    reliance: &Reliance<'_>,
+    room: &mut usize,
+    reports: &mut Vec<SignatureReport>,
+) {
+    for counter in signer.counter_signatures() {
+        let mut report = SignatureReport::new(Format::CounterSignature);
+        let Some(left) = room.checked_sub(1) else {
+            report.fail(SubIndication::FormatFailure, Reason::TooManySignatures);
+            reports.push(report);
+            return;
+        };
+        *room = left;
+        let judged = match &counter {
+            Some(counter) => cms::authenticate_counter(
+                signed_data,
+                counter,
+                signer.signature_value(),
+                reliance,
+                &mut report,
+            ),
+            None => Err((SubIndication::FormatFailure, Reason::MalformedCms)),
+        };
+        if let Err((sub_indication, reason)) = judged {
+            report.fail(sub_indication, reason);
+        }
+        reports.push(report);
+        if let Some(counter) = counter {
+            counter_signatures(signed_data, &counter, reliance, room, reports);
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::algorithm::SignatureAlgorithm;
 use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue, UnknownAlgorithm};
 use crate::certificate::Certificate;
 use crate::report::{
-    Coverage, Format, Integrity, Reason, SignatureReport, SigningTime, SubIndication, TimeSource, Warning,
+    Coverage, Format, Integrity, Reason, RevocationStatus, SignatureReport, SigningTime, SubIndication,
+    TimeSource, Warning,
 };
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
@@ -73,7 +74,9 @@ pub fn verify_signer(
     }
     .run(&mut report, reliance);
     if let Err((sub_indication, reason)) = judged {
-        report.warn(Warning::RevocationNotChecked);
+        if report.revocation_status == RevocationStatus::NotChecked {
+            report.warn(Warning::RevocationNotChecked);
+        }
         report.fail(sub_indication, reason);
     }
     report

@@ -1,15 +1,21 @@
 //! CAdES at every level: attached and beside its content, held and in a stream, alone and with others.
 
+use crate::forge::{self, Forge};
 use crate::{CONTENT, WORLD, algorithm, now};
 use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::Augment;
 use trien_signatures::cades::{self, CadesRequest, CadesSignature, Container, Digests, FurtherRequest};
 use trien_signatures::material::ValidationMaterial;
-use trien_signatures::report::{Format, Level, RevocationStatus, SubIndication, TimestampKind, Warning};
+use trien_signatures::report::{
+    Format, Level, Reason, RevocationStatus, SubIndication, TimestampKind, Warning,
+};
 use trien_signatures::revocation::{Crl, OcspResponse, Revocations};
 use trien_signatures::signing::Prepared;
 use trien_signatures::trust::Reliance;
+
+/// countersignature (RFC 5652, 11.4)
+const COUNTER_SIGNATURE: &str = "2a864886f70d010906";
 
 #[test]
 fn every_level_is_reached_and_holds_when_the_certificate_has_expired() {
@@ -152,6 +158,60 @@ fn parallel_and_counter_signatures_stand_beside_the_first() {
             .accepts(&countered, content, &world.pki.root)
             .unwrap();
     }
+}
+
+/// A counter-signature may be confirmed in its turn (RFC 5652, 11.4), and one that is not read might say anything.
+#[test]
+fn a_confirmation_of_a_confirmation_is_judged_too() {
+    let world = &*WORLD;
+    let over = |value: &[u8]| {
+        let mut made = Forge::new(&world.pki, &world.signer, algorithm(&world.signer));
+        made.remove(forge::CONTENT_TYPE);
+        made.replace(forge::MESSAGE_DIGEST, forge::message_digest(value));
+        with_value(made)
+    };
+    let countered = |mut signature: Forge<'static>, counters: &[Vec<u8>]| {
+        let values: Vec<&[u8]> = counters.iter().map(Vec::as_slice).collect();
+        signature.unsigned = vec![forge::attribute(COUNTER_SIGNATURE, &values)];
+        signature
+    };
+    let judge = |signature: &Forge<'_>| {
+        let report = cades::verify(&signature.make(), Some(forge::CONTENT), &world.pki.reliance()).unwrap();
+        let said = report.signatures.iter().map(|one| (one.format, one.reason));
+        said.collect::<Vec<_>>()
+    };
+    let first = with_value(Forge::new(&world.pki, &world.signer, algorithm(&world.signer)));
+    let second = over(first.value.as_ref().unwrap());
+    for (about, reason) in [
+        (second.value.clone().unwrap(), None),
+        (b"another".to_vec(), Some(Reason::MessageDigestMismatch)),
+    ] {
+        let second = countered(second.clone(), &[over(&about).signer_info()]);
+        let said = judge(&countered(first.clone(), &[second.signer_info()]));
+        let expected = [
+            (Format::Cades, None),
+            (Format::CounterSignature, None),
+            (Format::CounterSignature, reason),
+        ];
+        assert_eq!(said, expected);
+    }
+    // No more than so many are looked at, and that is said.
+    let mut many = countered(first, &vec![second.signer_info(); 40]);
+    many.unsigned.push(many.unsigned[0].clone());
+    let said = judge(&many);
+    assert_eq!(said.len(), 66);
+    assert_eq!(said[64].1, None);
+    assert_eq!(said[65].1, Some(Reason::TooManySignatures));
+}
+
+/// One whose value is known before it is written.
+fn with_value(mut signature: Forge<'static>) -> Forge<'static> {
+    let signed = WORLD
+        .pki
+        .workshop
+        .sign(signature.signer, signature.algorithm, &signature.to_be_signed());
+    signature.value = Some(signed.as_bytes().to_vec());
+    signature
 }
 
 #[test]

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::Hash;
 use trien_signatures::cades;
 use trien_signatures::report::{
-    Format, Indication, Reason, RevocationStatus, SignatureReport, SubIndication, TimestampKind,
+    Format, Indication, Reason, RevocationStatus, SignatureReport, SubIndication, TimestampKind, Warning,
 };
 use trien_signatures::revocation::{Crl, Revocations};
 use trien_signatures::timestamp::{Imprint, TimestampToken};
@@ -35,6 +35,8 @@ fn a_time_stamp_proves_that_a_signature_was_there_before_the_revocation() {
     assert_eq!(before.sub_indication, Some(SubIndication::RevokedNoPoe));
     assert_eq!(before.reason, Some(Reason::CertificateRevoked));
     assert_eq!(before.revocation_status, RevocationStatus::Revoked);
+    // It was looked at, and this is what was found.
+    assert!(!before.warnings.contains(&Warning::RevocationNotChecked));
     let after = judge(now() + Duration::hours(1));
     assert_eq!(after.indication, Indication::TotalPassed, "{after:#?}");
 }
