@@ -44,7 +44,7 @@ pub enum RevocationError {
     /// It answers another question: another certificate, or another nonce.
     #[error("the response is not an answer to the request")]
     OtherQuestion,
-    /// The responder does not know the certificate (RFC 6960, 2.2: `unknown`).
+    /// The responder does not know the certificate (RFC 6960, 2.2: `unknown`), or may have forgotten it, for it has expired.
     #[error("the responder does not know the certificate")]
     NotKnown,
     /// It is out of date, or from the future.
@@ -177,6 +177,17 @@ pub enum CertificateStatus {
     },
     /// Nothing that is there says anything that counts.
     Unknown,
+}
+
+/// `certificateHold` (RFC 5280, 5.3.1): the only reason that may be taken back.
+pub(crate) const HOLD: u8 = 6;
+
+impl CertificateStatus {
+    /// Whether it is suspended, which may end, and not revoked for good.
+    #[must_use]
+    pub const fn is_on_hold(&self) -> bool {
+        matches!(self, Self::Revoked { reason: HOLD, .. })
+    }
 }
 
 /// Where a status is from, and as of when.

@@ -87,6 +87,10 @@ fn revocation(
         );
         let found = match (&status, place) {
             (CertificateStatus::Good(_), _) => Ok(()),
+            // EN 319 102-1, 5.2.6.4: the hold may end, and then the certificate was good all the time.
+            (CertificateStatus::Revoked { .. }, 0) if status.is_on_hold() => {
+                Err((SubIndication::TryLater, Reason::CertificateOnHold))
+            }
             (CertificateStatus::Revoked { .. }, 0) => {
                 Err((SubIndication::RevokedNoPoe, Reason::CertificateRevoked))
             }
@@ -98,8 +102,9 @@ fn revocation(
             }
             (CertificateStatus::Unknown, _) => Ok(()),
         };
-        // A certificate that is revoked is worse than one of which nothing is known.
-        let graver = matches!(finding, Ok(()) | Err((SubIndication::TryLater, _)));
+        // A certificate that is revoked is worse than one of which nothing is known, or that is suspended.
+        let is_open = |finding: &Result<(), Finding>| matches!(finding, Err((SubIndication::TryLater, _)));
+        let graver = finding.is_ok() || is_open(&finding) && !is_open(&found);
         if found.is_err() && graver {
             finding = found;
         }

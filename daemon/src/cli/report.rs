@@ -380,7 +380,12 @@ fn revocation(subject: &str, status: &CertificateStatus, language: Language) -> 
     let (key, since, from) = match status {
         CertificateStatus::Good(from) => ("report-revocation-good", None, Some(from)),
         CertificateStatus::Revoked { since, source, .. } => {
-            ("report-revocation-revoked", Some(*since), Some(source))
+            let key = if status.is_on_hold() {
+                "report-revocation-on-hold"
+            } else {
+                "report-revocation-revoked"
+            };
+            (key, Some(*since), Some(source))
         }
         CertificateStatus::Unknown => ("report-revocation-unknown", None, None),
     };

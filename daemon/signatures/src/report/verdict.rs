@@ -170,6 +170,7 @@ pub enum Reason {
     PathLimit,
     PathOther,
     CertificateRevoked,
+    CertificateOnHold,
     AuthorityRevoked,
     RevocationUnknown,
     // time-stamps

@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 use super::crl::{Crl, Entry};
 use super::ocsp::{OcspResponse, Verdict};
 use super::scope::{self, ALL_REASONS};
-use super::{CLOCK_SKEW, CertificateStatus, FRESH, Revocations, Source, SourceKind};
+use super::{CLOCK_SKEW, CertificateStatus, FRESH, HOLD, Revocations, Source, SourceKind};
 use crate::certificate::extension::PURPOSE_OCSP_SIGNING;
 use crate::certificate::{Certificate, name};
+use crate::cms::tlv::Malformed;
 use crate::trust::{self, PathVerdict, Policies, Reliance};
 
 /// `removeFromCRL` (RFC 5280, 5.3.1)
@@ -69,7 +70,18 @@ fn in_force(
     next_update: Option<OffsetDateTime>,
 ) -> bool {
     let until = next_update.unwrap_or(this_update + FRESH);
-    this_update <= reliance.now + CLOCK_SKEW && (this_update >= asked.at || until >= asked.at)
+    is_past(this_update, reliance) && (this_update >= asked.at || until >= asked.at)
+}
+
+fn is_past(this_update: OffsetDateTime, reliance: &Reliance<'_>) -> bool {
+    this_update <= reliance.now + CLOCK_SKEW
+}
+
+/// Whether it says that the certificate was revoked for good before the time that is asked for. That stays true, however
+/// old the information is, and is said of a certificate that has expired as well: it is what is *not* said that counts only
+/// as long as it would be said.
+fn is_for_good(asked: &Asked<'_>, entry: Option<Entry>) -> bool {
+    entry.is_some_and(|entry| entry.since <= asked.at && ![HOLD, REMOVED].contains(&entry.reason))
 }
 
 /// As a status at the time that is asked for: what was revoked later was not revoked then.
@@ -100,9 +112,11 @@ fn by_response(
         Verdict::Revoked { since, reason } => Some(Entry { since, reason }),
         Verdict::Unknown => return None,
     };
-    let counts = in_force(asked, reliance, answer.this_update, answer.next_update)
-        && is_authorised(asked, response, reliance);
-    counts.then(|| (answer.this_update, verdict(asked, entry, source)))
+    let in_force =
+        answer.knows(asked.certificate) && in_force(asked, reliance, answer.this_update, answer.next_update);
+    let counts = in_force || is_past(answer.this_update, reliance) && is_for_good(asked, entry);
+    (counts && is_authorised(asked, response, reliance))
+        .then(|| (answer.this_update, verdict(asked, entry, source)))
 }
 
 /// A response is made by the issuer itself, or by whom the issuer certified for it (RFC 6960, 4.2.2.2).
@@ -121,7 +135,8 @@ fn is_authorised(asked: &Asked<'_>, response: &OcspResponse, reliance: &Reliance
         .take(MAX_SIGNERS)
         .any(|responder| {
             speaks_for(responder, response, asked.issuer, sha1)
-                && (responder.has_ocsp_no_check() || !is_revoked(asked, responder, asked.issuer, reliance))
+                && (responder.has_ocsp_no_check()
+                    || !is_revoked(asked, responder, asked.issuer, response.produced_at(), reliance))
         })
 }
 
@@ -153,16 +168,19 @@ pub(super) fn is_fresh(
     this_update <= now + CLOCK_SKEW && next_update.unwrap_or(this_update + FRESH) >= now
 }
 
-/// Whether a signer of revocation information is itself known to be revoked.
+/// Whether a signer of revocation information is itself known to have been revoked when it made it, which may be long
+/// after the time that is asked for.
 fn is_revoked(
     asked: &Asked<'_>,
     signer: &Certificate,
     issuer: &Certificate,
+    made: OffsetDateTime,
     reliance: &Reliance<'_>,
 ) -> bool {
     let question = Asked {
         certificate: signer,
         issuer,
+        at: asked.at.max(made),
         depth: asked.depth + 1,
         ..*asked
     };
@@ -174,6 +192,8 @@ struct Kept<'a> {
     crl: &'a Crl,
     mask: u16,
     signer: &'a Certificate,
+    /// Whether it also counts that it says nothing of the certificate.
+    silent: bool,
 }
 
 /// Lists may each speak for a part of the reasons; only together they may say that a certificate is good. A revocation
@@ -191,8 +211,12 @@ fn by_lists(
         let Some(mask) = scope::covered(crl, asked.certificate, &points) else {
             continue;
         };
-        let counts =
-            in_force(asked, reliance, crl.this_update(), crl.next_update()) && keeps(crl, asked.certificate);
+        let in_force = in_force(asked, reliance, crl.this_update(), crl.next_update());
+        let silent = in_force && keeps(crl.this_update(), crl.keeps_expired_since, asked.certificate);
+        let counts = silent || {
+            let listed = listed(asked, crl).ok().flatten();
+            in_force && listed.is_some() || is_past(crl.this_update(), reliance) && is_for_good(asked, listed)
+        };
         let Some(signer) = counts.then(|| signer(asked, crl, reliance)).flatten() else {
             continue;
         };
@@ -202,14 +226,26 @@ fn by_lists(
             .get(&scope)
             .is_none_or(|other| other.crl.this_update() < crl.this_update());
         if is_newer {
-            newest.insert(scope, Kept { crl, mask, signer });
+            let kept = Kept {
+                crl,
+                mask,
+                signer,
+                silent,
+            };
+            newest.insert(scope, kept);
         }
     }
     let has_its_own = newest.values().any(|list| is_same_key(list.signer, asked.issuer));
     let mut reasons = 0;
     let mut oldest: Option<Source> = None;
     let mut unreadable = false;
-    for Kept { crl, mask, signer } in newest.into_values() {
+    for kept in newest.into_values() {
+        let Kept {
+            crl,
+            mask,
+            signer,
+            silent,
+        } = kept;
         let answers = accounts_for(asked, crl, signer, has_its_own);
         let Some((entry, source)) = entry(asked, (crl, signer), crls, reliance) else {
             unreadable |= answers;
@@ -219,7 +255,7 @@ fn by_lists(
         if matches!(status, CertificateStatus::Revoked { .. }) {
             return Some((source.this_update, status));
         }
-        if !answers {
+        if !answers || !silent && entry.is_none() {
             continue;
         }
         reasons |= mask;
@@ -260,7 +296,6 @@ fn entry(
     crls: &[&Crl],
     reliance: &Reliance<'_>,
 ) -> Option<(Option<Entry>, Source)> {
-    let find = |crl: &Crl| crl.find(asked.certificate.serial(), asked.certificate.issuer_der());
     let source = |crl: &Crl| Source {
         source: SourceKind::Crl,
         this_update: crl.this_update(),
@@ -279,20 +314,27 @@ fn entry(
                 && delta.point == crl.point
                 && delta.authority_key == crl.authority_key
                 && name::same(delta.issuer_der(), crl.issuer_der())
-                && in_force(asked, reliance, delta.this_update(), delta.next_update())
+                && (in_force(asked, reliance, delta.this_update(), delta.next_update())
+                    || is_past(delta.this_update(), reliance)
+                        && is_for_good(asked, listed(asked, delta).ok().flatten()))
                 && signer(asked, delta, reliance).is_some_and(|signer| is_same_key(signer, maker))
         })
         .max_by_key(|delta| delta.this_update());
-    let base = find(crl).ok()?;
+    let base = listed(asked, crl).ok()?;
     let Some(delta) = delta else {
         return Some((base, source(crl)));
     };
-    let entry = match find(delta).ok()? {
+    let entry = match listed(asked, delta).ok()? {
         Some(entry) if entry.reason == REMOVED => None,
         Some(entry) => Some(entry),
         None => base,
     };
     Some((entry, source(delta)))
+}
+
+/// The entry of a list about the certificate.
+fn listed(asked: &Asked<'_>, crl: &Crl) -> Result<Option<Entry>, Malformed> {
+    crl.find(asked.certificate.serial(), asked.certificate.issuer_der())
 }
 
 /// An INTEGER that sorts by its value.
@@ -301,12 +343,16 @@ fn magnitude(number: &[u8]) -> (usize, Vec<u8>) {
     (significant.len(), significant)
 }
 
-/// A CA may drop certificates from its list once they have expired, unless the list says that it does not.
-fn keeps(crl: &Crl, certificate: &Certificate) -> bool {
-    crl.this_update() <= certificate.not_after()
-        || crl
-            .keeps_expired_since
-            .is_some_and(|since| since <= certificate.not_after())
+/// Whether information of this time would name the certificate if it had been revoked. A CA may drop certificates from its
+/// list once they have expired, unless the list says that it does not (X.509, `expiredCertsOnCRL`), and a responder may
+/// forget them, unless its answer says how far back it remembers (RFC 6960, 4.4.4).
+pub(super) fn keeps(
+    this_update: OffsetDateTime,
+    expired_since: Option<OffsetDateTime>,
+    certificate: &Certificate,
+) -> bool {
+    this_update <= certificate.not_after()
+        || expired_since.is_some_and(|since| since <= certificate.not_after())
 }
 
 /// Who made a list: the issuer, or somebody of the list's issuer name with a path of his own to the same anchor
@@ -328,8 +374,9 @@ fn signer<'a>(asked: &Asked<'a>, crl: &Crl, reliance: &Reliance<'a>) -> Option<&
         .filter(|signer| **signer != *asked.certificate && by(signer))
         .take(MAX_SIGNERS)
         .find(|signer| {
+            let made = crl.this_update();
             let reliance = Reliance {
-                at: asked.at,
+                at: asked.at.max(made),
                 policies: Policies::ANY,
                 ..*reliance
             };
@@ -341,7 +388,7 @@ fn signer<'a>(asked: &Asked<'a>, crl: &Crl, reliance: &Reliance<'a>) -> Option<&
             same_anchor
                 && path.windows(2).all(|pair| {
                     let [signer, issuer] = pair else { return false };
-                    !is_revoked(asked, signer, issuer, &reliance)
+                    !is_revoked(asked, signer, issuer, made, &reliance)
                 })
         })
 }

@@ -16,6 +16,8 @@ use crate::material::MAX_OCSP;
 
 const BASIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
 const NONCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.2");
+/// id-pkix-ocsp-archive-cutoff (RFC 6960, 4.4.4)
+const ARCHIVE_CUTOFF: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.6");
 const ENUMERATED: u8 = 0x0A;
 const MAX_ANSWERS: usize = 256;
 const MAX_CERTIFICATES: usize = 16;
@@ -31,6 +33,15 @@ pub(super) struct Answer {
     pub(super) verdict: Verdict,
     pub(super) this_update: OffsetDateTime,
     pub(super) next_update: Option<OffsetDateTime>,
+    /// Certificates that have expired since then are remembered.
+    pub(super) keeps_expired_since: Option<OffsetDateTime>,
+}
+
+impl Answer {
+    /// Whether it would be another one if the certificate had been revoked.
+    pub(super) fn knows(&self, certificate: &Certificate) -> bool {
+        self.verdict != Verdict::Good || check::keeps(self.this_update, self.keeps_expired_since, certificate)
+    }
 }
 
 /// `CertStatus`
@@ -286,16 +297,20 @@ fn read_answer(element: Element<'_>) -> Result<Option<Answer>, Malformed> {
         Some(explicit) => Some(clock::read(Elements::of_single(explicit.value)?.next()?)?),
         None => None,
     };
+    let mut keeps_expired_since = None;
     if let Some(explicit) = fields.next_if(tag::context(1))? {
-        // No single extension changes what the answer says; a critical one is not ours to pass over.
+        // No other single extension changes what the answer says; a critical one is not ours to pass over.
         let list = Elements::of_single(explicit.value)?.next_tagged(tag::SEQUENCE)?;
         for extension in list.children().collect(MAX_EXTENSIONS)? {
             let mut fields = extension.children();
-            fields.next_tagged(tag::OID)?;
-            if fields
+            let oid = fields.next_tagged(tag::OID)?.oid()?;
+            let critical = fields
                 .next_if(0x01)?
-                .is_some_and(|critical| critical.value != [0])
-            {
+                .is_some_and(|critical| critical.value != [0]);
+            if oid == ARCHIVE_CUTOFF {
+                let value = fields.next_tagged(tag::OCTET_STRING)?.value;
+                keeps_expired_since = Some(clock::read(Elements::of_single(value)?.next()?)?);
+            } else if critical {
                 return Err(Malformed);
             }
         }
@@ -313,6 +328,7 @@ fn read_answer(element: Element<'_>) -> Result<Option<Answer>, Malformed> {
         verdict,
         this_update,
         next_update,
+        keeps_expired_since,
     }))
 }
 
@@ -395,7 +411,7 @@ impl OcspRequest {
         let answer = answer
             .filter(|_| !other_nonce)
             .ok_or(RevocationError::OtherQuestion)?;
-        if answer.verdict == Verdict::Unknown {
+        if answer.verdict == Verdict::Unknown || !answer.knows(&self.certificate) {
             return Err(RevocationError::NotKnown);
         }
         if !check::is_fresh(now, answer.this_update, answer.next_update) {

@@ -1,15 +1,16 @@
 //! What authorities and responders answer, and what of it does not count.
 
-use crate::openssl::Identity;
-use crate::{NONCE, WORLD, World, now, utc};
+use crate::forge::{self, OCTETS, SEQUENCE, der, oid};
+use crate::openssl::{CITIZEN, Identity};
+use crate::{NONCE, WORLD, World, algorithm, now, utc};
 use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::CadesSignature;
 use trien_signatures::certificate::Certificate;
-use trien_signatures::report::{Reason, TimestampKind};
+use trien_signatures::report::{Reason, SubIndication, TimestampKind};
 use trien_signatures::revocation::{
-    CertificateStatus, Crl, OcspRequest, OcspResponse, RevocationError, Revocations,
+    CertificateStatus, Crl, OcspRequest, OcspResponse, RevocationError, Revocations, SourceKind,
 };
 use trien_signatures::timestamp::{Imprint, TimestampError, TimestampRequest, TimestampToken};
 use trien_signatures::trust::Reliance;
@@ -339,4 +340,204 @@ fn a_list_counts_only_from_its_authority_in_its_time_and_whole() {
     for cut in 0..list.len() {
         assert!(Crl::from_der(&list[..cut]).is_err());
     }
+}
+
+/// A revocation is not taken back (RFC 5280, 5.3.1), a hold alone is. So what is not in force any more, or was made when the
+/// certificate had expired, says nothing for it, and still all it says against it.
+#[test]
+fn what_was_revoked_stays_revoked_when_nothing_newer_is_known() {
+    let world = &*WORLD;
+    let (gone, ca) = (&world.revoked, &world.pki.ca);
+    let (at, day) = (now(), Duration::days(1));
+    let since = utc(at - day);
+    let is_revoked = |status: &CertificateStatus| matches!(status, CertificateStatus::Revoked { .. });
+    let list = [Crl::from_der(&world.crl(ca, &[(gone, &since)])).unwrap()];
+    for (after, of, revoked) in [
+        (Duration::ZERO, gone, true),
+        (31 * day, gone, true),
+        (31 * day, &world.signer, false),
+    ] {
+        let status = known(of, &list, &[], at + after, at + 31 * day);
+        assert_eq!(is_revoked(&status), revoked, "{after}: {status:?}");
+    }
+    let (revoked_for_good, on_hold) = (
+        (SubIndication::RevokedNoPoe, Reason::CertificateRevoked),
+        (SubIndication::TryLater, Reason::CertificateOnHold),
+    );
+    for (reason, revoked, finding) in [
+        ("keyCompromise", true, revoked_for_good),
+        ("certificateHold", false, on_hold),
+    ] {
+        let answer = world.ocsp(
+            gone,
+            &format!("R\t351231235959Z\t{since},{reason}"),
+            &world.responder,
+            &["-nmin", "60"],
+        );
+        let answers = [OcspResponse::from_der(&answer).unwrap()];
+        assert!(is_revoked(&known(gone, &[], &answers, at, at)));
+        let brought = brought(&[], &answers);
+        let embedded = [ca.certificate.clone()];
+        let reliance = Reliance::new(&world.pki.anchors, &[], at);
+        let verdict = validation::certificate(&gone.certificate, &embedded, &brought, &reliance);
+        assert_eq!(verdict.finding, Err(finding));
+        let status = known(gone, &[], &answers, at + 2 * day, at + 2 * day);
+        assert_eq!(is_revoked(&status), revoked, "{reason}: {status:?}");
+    }
+}
+
+#[test]
+fn of_a_certificate_that_has_expired_only_who_remembers_it_knows_that_it_was_not_revoked() {
+    let world = &*WORLD;
+    let (shop, ca) = (&world.pki.workshop, &world.pki.ca);
+    let key = shop.key("passing", "ec:P-256");
+    let words = ["-sha256", "-days", "20"];
+    let passing = shop.certify(ca, "passing", &key, CITIZEN, "signer", &words);
+    let end = passing.certificate.not_after();
+    let (hour, day) = (Duration::hours(1), Duration::days(1));
+    let (at, made) = (end - day, end + hour);
+    let judge = |lists: &[Crl], answers: &[OcspResponse]| known(&passing, lists, answers, at, end + 2 * day);
+    for (made, remembered, good) in [
+        (end - hour, None, true),
+        (made, None, false),
+        (made, Some(end - day), true),
+        (made, Some(end + Duration::minutes(1)), false),
+    ] {
+        let answer = answer(&world.responder, &passing, made, remembered);
+        let status = judge(&[], std::slice::from_ref(&answer));
+        let found = matches!(status, CertificateStatus::Good(_));
+        assert_eq!(found, good, "{made} {remembered:?}: {status:?}");
+        // One that says nothing takes no other one's place.
+        let question = OcspRequest::new(&passing.certificate, &ca.certificate, &[]);
+        assert_eq!(question.accept(answer.as_der(), made).is_ok(), good);
+    }
+    // On the first list after its end a certificate that was revoked still stands (RFC 5280, 3.3).
+    let list = |revoked: &[(&Identity, &str)]| {
+        let (this, next) = (utc(made), utc(made + 30 * day));
+        let words = ["-crl_lastupdate", &this, "-crl_nextupdate", &next];
+        Crl::from_der(&world.crl_with(ca, revoked, &words)).unwrap()
+    };
+    let (before, after) = (utc(at - day), utc(at + hour));
+    assert_eq!(judge(&[list(&[])], &[]), CertificateStatus::Unknown);
+    assert!(matches!(
+        judge(&[list(&[(&passing, &before)])], &[]),
+        CertificateStatus::Revoked { .. }
+    ));
+    assert!(matches!(
+        judge(&[list(&[(&passing, &after)])], &[]),
+        CertificateStatus::Good(_)
+    ));
+}
+
+/// A responder's word about a time when it was good does not count when the responder had been revoked by then.
+#[test]
+fn an_answer_of_a_responder_that_was_revoked_when_it_gave_it_says_nothing() {
+    let world = &*WORLD;
+    let (at, day) = (now(), Duration::days(1));
+    // Of the usual one nobody needs to ask.
+    let shop = &world.pki.workshop;
+    let extensions = "[responder]\nbasicConstraints = CA:FALSE\nextendedKeyUsage = OCSPSigning\n";
+    shop.write("checked.cnf", extensions.as_bytes());
+    let key = shop.key("checked", "rsa:2048");
+    let words = ["-sha256", "-extfile", "checked.cnf"];
+    let responder = shop.certify(&world.pki.ca, "checked", &key, "/CN=Checked", "responder", &words);
+    let answers = [answer(&responder, &world.signer, at + 3 * day, None)];
+    for (since, good) in [(at + 2 * day, false), (at + 4 * day, true)] {
+        let list = world.crl(&world.pki.ca, &[(&responder, &utc(since))]);
+        // The list is older than the answer: what it says of the signer does not come first.
+        let lists = [Crl::from_der(&list).unwrap()];
+        let status = known(&world.signer, &lists, &answers, at, at + 5 * day);
+        let by_the_responder =
+            matches!(status, CertificateStatus::Good(source) if source.source == SourceKind::Ocsp);
+        assert_eq!(by_the_responder, good, "{status:?}");
+    }
+}
+
+fn brought(lists: &[Crl], answers: &[OcspResponse]) -> Revocations {
+    let mut all = Revocations::default();
+    lists.iter().for_each(|list| all.add_crl(list.clone()));
+    answers.iter().for_each(|answer| all.add_response(answer.clone()));
+    all
+}
+
+/// What is known of a certificate at a time, judged later.
+fn known(
+    of: &Identity,
+    lists: &[Crl],
+    answers: &[OcspResponse],
+    at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> CertificateStatus {
+    let world = &*WORLD;
+    let known = brought(lists, answers);
+    let reliance = Reliance {
+        now,
+        revocations: &known,
+        ..Reliance::new(&world.pki.anchors, &[], at)
+    };
+    let embedded = [world.pki.ca.certificate.clone()];
+    let verdict = validation::certificate(&of.certificate, &embedded, Revocations::NONE, &reliance);
+    verdict
+        .statuses
+        .first()
+        .cloned()
+        .unwrap_or(CertificateStatus::Unknown)
+}
+
+/// That a certificate is good, said by a responder with a key of RSA-2048 at a time, with how far back it remembers (RFC
+/// 6960, 4.2.1 and 4.4.4).
+fn answer(
+    responder: &Identity,
+    of: &Identity,
+    at: OffsetDateTime,
+    remembered: Option<OffsetDateTime>,
+) -> OcspResponse {
+    let world = &*WORLD;
+    let format = time::macros::format_description!("[year][month][day][hour][minute][second]Z");
+    let time = |time: OffsetDateTime| der(0x18, &[time.format(format).unwrap().as_bytes()]);
+    // The identifier is the last thing in the question.
+    let question = OcspRequest::new(&of.certificate, &world.pki.ca.certificate, &[]);
+    let question = question.as_der();
+    let hash = [&[SEQUENCE, 9, 6, 5][..], &hex::decode(forge::SHA_1).unwrap()].concat();
+    let hash = question.windows(hash.len()).position(|window| window == hash);
+    let identifier = &question[hash.unwrap() - 2..];
+    let remembered = remembered.map(|since| {
+        let extension = der(
+            SEQUENCE,
+            &[&oid("2b0601050507300106"), &der(OCTETS, &[&time(since)])],
+        );
+        der(0xA1, &[&der(SEQUENCE, &[&extension])])
+    });
+    let single = der(
+        SEQUENCE,
+        &[
+            identifier,
+            &[0x80, 0],
+            &time(at),
+            &der(0xA0, &[&time(at + Duration::hours(1))]),
+            &remembered.unwrap_or_default(),
+        ],
+    );
+    // The key behind the header of its SubjectPublicKeyInfo.
+    let key = Hash::Sha1.digest(&responder.certificate.public_key_der()[24..]);
+    let signed = der(
+        SEQUENCE,
+        &[
+            &der(0xA2, &[&der(OCTETS, &[&key])]),
+            &time(at),
+            &der(SEQUENCE, &[&single]),
+        ],
+    );
+    let with = algorithm(responder);
+    let value = world.pki.workshop.sign(responder, with, &signed);
+    let basic = der(
+        SEQUENCE,
+        &[
+            &signed,
+            &with.identifier_der(),
+            &der(0x03, &[&[0], value.as_bytes()]),
+            &der(0xA0, &[&der(SEQUENCE, &[responder.certificate.as_der()])]),
+        ],
+    );
+    OcspResponse::from_basic_der(&basic).unwrap()
 }
