@@ -14,8 +14,8 @@ use trien_protocol::limits::MAX_HELD_BY_ALL;
 use crate::audit::{Action, Audit, AuditError, Subject};
 use crate::cli::{CliError, Shell};
 use crate::config::{ADMIN_POLICY, Config, ConfigError, ModuleConfig, PromptProgram};
-use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
+use crate::consent::{Prompter, scripted};
 use crate::jobs::{Context, Guesses, MAX_LABOUR, Memory, Recall, Recent};
 use crate::language::{Arguments, arguments};
 use crate::network::Network;
@@ -253,6 +253,9 @@ pub async fn run_daemon(
         None
     };
     tokio::spawn(policy::news::follow(Arc::clone(&context.grants)));
+    if let PromptProgram::Scripted(script) = &config.prompt.program {
+        scripted::check(&program, script)?;
+    }
     tokio::spawn(crate::jobs::forget_in_time(Arc::clone(&context.recall)));
     tokio::spawn(keep_warm(Arc::clone(&context), context.changes.clone()));
     if let Some(monitor) = &monitor {

@@ -296,7 +296,10 @@ fn only_a_certificate_for_signing_in_and_only_a_granted_origin() {
 fn a_pin_without_its_quotes_does_not_come_into_the_log() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
     allow(&desk, PORTAL, &["sign_in"]);
-    let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"approve\"\npins = [24681357]\n");
+    let script = "[[answer]]\ndecision = \"approve\"\n";
+    let daemon = Daemon::start(&desk, script);
+    // It was another when the daemon began.
+    std::fs::write(desk.path("script.toml"), format!("{script}pins = [24681357]\n")).unwrap();
     let mut page = Page::connected(&daemon);
     let refused = page.call("authenticate", &json!({ "nonce": nonce() }));
     assert!(refused["error"].is_object(), "{refused}");

@@ -121,4 +121,7 @@ pub(super) struct ScriptedPromptArguments {
     /// The answers.
     #[arg(long)]
     pub script: std::path::PathBuf,
+    /// Answers nothing, and tells what is wrong with the script.
+    #[arg(long)]
+    pub check: bool,
 }

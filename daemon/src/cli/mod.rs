@@ -55,6 +55,9 @@ pub fn main() -> ExitCode {
         Command::CardWorker(worker) => {
             return crate::tokens::pcsc::worker::run(&worker.reader, &worker.deadlines);
         }
+        Command::ScriptedPrompt(prompt) if prompt.check => {
+            return crate::consent::scripted::tell(&prompt.script);
+        }
         Command::ScriptedPrompt(prompt) => return crate::consent::scripted::run(&prompt.script),
         command => command,
     };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use trien_protocol::call::Language;
+use trien_protocol::error::Bilingual;
 
 use super::raw::{RawConfig, RawPolicy};
 use crate::language::{Remark, arguments, in_toml, line_of, plain, system_said, text};
@@ -61,6 +62,8 @@ pub enum Fault {
     Utf8,
     /// No TOML, an unknown key, a wrong type: the reader's word.
     Toml(String),
+    /// What another process has read, and told.
+    Told(Bilingual),
     /// A value that makes no sense.
     Value(Remark),
 }
@@ -80,6 +83,7 @@ impl Fault {
             Self::TooLarge => plain(language, "config-too-large"),
             Self::Utf8 => plain(language, "config-no-utf8"),
             Self::Toml(said) => in_toml(said, language),
+            Self::Told(said) => said.text(language).to_owned(),
             Self::Value(remark) => remark.said(language),
         }
     }

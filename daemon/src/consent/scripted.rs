@@ -23,17 +23,19 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trien_protocol::call::Language;
+use trien_protocol::error::Bilingual;
 use trien_protocol::prompt::{
     Answer, Asker, FromPrompt, Permission, PinEntry, Question, QuestionKind, ToPrompt, Turn,
 };
 use zeroize::Zeroizing;
 
 use super::process::NOBODY;
-use crate::language::{in_secret_toml, line_of};
+use crate::config::{ConfigError, Fault};
+use crate::language::{in_secret_toml, line_of, system_said};
 
 /// The name of a process that has a question.
 const ASKING: &std::ffi::CStr = c"trien-asking";
@@ -88,6 +90,74 @@ impl From<&Asker> for Road {
             Asker::Extension { .. } => Self::Extension,
             Asker::WebSocket { .. } => Self::WebSocket,
             Asker::Program { .. } => Self::Program,
+        }
+    }
+}
+
+/// What is wrong with a script, without anything that stands in it: a PIN may.
+#[derive(Debug, Serialize, Deserialize)]
+struct Unusable {
+    line: Option<usize>,
+    fault: Bilingual,
+}
+
+impl Unusable {
+    fn new(line: Option<usize>, said: impl Fn(Language) -> String) -> Self {
+        let fault = Bilingual {
+            vi: said(Language::Vi),
+            en: said(Language::En),
+        };
+        Self { line, fault }
+    }
+}
+
+/// For the log.
+impl From<Unusable> for io::Error {
+    fn from(unusable: Unusable) -> Self {
+        let Unusable { line, fault } = unusable;
+        Self::other(match line {
+            Some(line) => format!("line {line}: {}", fault.en),
+            None => fault.en,
+        })
+    }
+}
+
+/// Whether a script can be read, for the daemon, which is about to rely on it: `program`, this one, reads it in a process of
+/// its own, so that no PIN that stands in it comes into the daemon's memory.
+///
+/// # Errors
+/// [`ConfigError`] with file and line.
+pub fn check(program: &Path, script: &Path) -> Result<(), ConfigError> {
+    let fault = |line, fault| ConfigError {
+        file: script.to_owned(),
+        line,
+        fault,
+    };
+    let told = Command::new(program)
+        .args(["scripted-prompt", "--check", "--script"])
+        .arg(script)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| fault(None, Fault::Io(error)))?;
+    if told.status.success() {
+        return Ok(());
+    }
+    let unusable = serde_json::from_slice::<Unusable>(&told.stdout);
+    let unusable = unusable.map_err(|error| fault(None, Fault::Io(error.into())))?;
+    Err(fault(unusable.line, Fault::Told(unusable.fault)))
+}
+
+/// Tells [`check`] on standard output what is wrong, if anything is.
+#[must_use]
+pub fn tell(script: &Path) -> ExitCode {
+    match read(script) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(unusable) => {
+            let told = serde_json::to_string(&unusable).unwrap_or_default();
+            // Who does not listen finds out by the exit code.
+            let _ = io::stdout().write_all(told.as_bytes());
+            ExitCode::FAILURE
         }
     }
 }
@@ -218,21 +288,21 @@ fn type_pin(pipe: &mut File, pin: &str) -> io::Result<()> {
     pipe.write_all(Zeroizing::new(format!("{pin}\n")).as_bytes())
 }
 
-/// For the log, where no PIN may stand.
-fn misread(text: &str, error: &toml::de::Error) -> io::Error {
-    let fault = in_secret_toml(text, error, Language::En);
-    io::Error::other(match line_of(text, error) {
-        Some(line) => format!("line {line}: {fault}"),
-        None => fault,
+fn read(script: &Path) -> Result<Script, Unusable> {
+    let mut text = Zeroizing::new(String::new());
+    File::open(script)
+        .and_then(|file| file.take(MAX_SCRIPT).read_to_string(&mut text))
+        .map_err(|error| Unusable::new(None, |language| system_said(&error, language)))?;
+    toml::from_str(&text).map_err(|error| {
+        Unusable::new(line_of(&text, &error), |language| {
+            in_secret_toml(&text, &error, language)
+        })
     })
 }
 
 /// The first answer that fits and has not been used up; marks it as used.
 fn next_answer(script: &Path, question: &Question) -> io::Result<Option<Scripted>> {
-    let mut text = Zeroizing::new(String::new());
-    File::open(script)?.take(MAX_SCRIPT).read_to_string(&mut text)?;
-    let answers = toml::from_str::<Script>(&text).map_err(|error| misread(&text, &error))?;
-    let answers = answers.answer;
+    let answers = read(script)?.answer;
     let mut used_file = script.as_os_str().to_owned();
     used_file.push(".used");
     let used = match std::fs::read_to_string(&used_file) {

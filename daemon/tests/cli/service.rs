@@ -50,6 +50,44 @@ fn a_configuration_that_was_named_is_there() {
     );
 }
 
+/// Whoever answers for the person is there before anybody may ask.
+#[test]
+fn a_script_that_cannot_answer_is_refused_before_the_daemon_is_ready() {
+    let desk = Desk::bare();
+    let script = desk.path("answers.toml");
+    let daemon = || command(&desk, &script);
+    for (text, said) in [
+        (None, "không có tệp"),
+        (Some("garbage"), "dòng 1: không đúng cú pháp TOML"),
+        (
+            Some("[[answer]]\ndecision = \"approve\"\nunheard = 1\n"),
+            "dòng 3: không có khóa \"unheard\"",
+        ),
+        (Some("[[answer]]\ndecision = \"maybe\"\n"), "dòng 2: "),
+        (
+            Some("[[answer]]\ndecision = \"approve\"\npins = [24681357]\n"),
+            "dòng 3: ",
+        ),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(&script, text).unwrap();
+        }
+        let told = fail(daemon().args(["--lang", "vi"]), 3);
+        assert!(told.contains(said) && told.contains("answers.toml"), "{told}");
+        assert!(!told.contains("ready"), "{told}");
+        // A PIN without its quotes.
+        let in_english = fail(daemon().args(["--lang", "en"]), 3);
+        assert!(
+            !told.contains("24681357") && !in_english.contains("24681357"),
+            "{in_english}"
+        );
+        assert_eq!(error_code(&mut daemon(), 3), "service-config");
+        let policy = format!("prompter = \"scripted:{}\"\n", script.display());
+        let told = fail(&mut under(&policy, &desk.trien(["daemon"])), 3);
+        assert!(told.contains("answers.toml") && !told.contains("ready"), "{told}");
+    }
+}
+
 /// The administrator's word counts in both directions, and what he does not say is the person's.
 #[test]
 fn the_administrator_has_the_second_road_opened_as_well_as_closed() {
