@@ -29,7 +29,9 @@ impl Places {
     /// [`NoPlaces`] without a home folder. There is no fall-back to a shared temporary folder: other users could be there first.
     pub fn of_this_user() -> Result<Self, NoPlaces> {
         if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
-            return Ok(Self::under(Path::new(&home)));
+            // What is told of it, and what its processes are given, holds wherever they are.
+            let home = std::path::absolute(home).map_err(|_| NoPlaces)?;
+            return Ok(Self::under(&home));
         }
         let project = ProjectDirs::from("", "", "trien").ok_or(NoPlaces)?;
         Ok(Self {

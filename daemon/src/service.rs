@@ -91,10 +91,17 @@ impl From<ServiceError> for CliError {
             }),
             ServiceError::Places(_) => Self::failed("cli-no-places", Arguments::new()),
             ServiceError::Socket(BindError::InUse) => Self::failed("service-in-use", Arguments::new()),
+            ServiceError::Socket(BindError::Session(folder)) => Self::failed(
+                "service-session",
+                arguments([("folder", folder.display().to_string())]),
+            ),
             ServiceError::Socket(BindError::Folder(folder)) => Self::failed(
                 "service-folder",
                 arguments([("folder", folder.display().to_string())]),
             ),
+            ServiceError::Socket(BindError::Unmade(folder, inner)) => {
+                Self::file("service-folder-unmade", folder, inner)
+            }
             ServiceError::Socket(BindError::Name(path)) => Self::failed(
                 "service-socket-name",
                 arguments([("file", path.display().to_string())]),

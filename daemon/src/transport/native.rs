@@ -46,9 +46,15 @@ const INHERITED: Duration = Duration::from_secs(2);
 /// Why the socket cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
+    /// The session folder, which is not ours to make, is missing, another's, or open to others.
+    #[error("{} must be the session folder of this user alone (mode 0700)", .0.display())]
+    Session(PathBuf),
     /// The folder is a link, another's, or open to others.
     #[error("{} must be a folder of this user alone (mode 0700)", .0.display())]
     Folder(PathBuf),
+    /// The folder cannot be made.
+    #[error("{} cannot be made: {}", .0.display(), .1)]
+    Unmade(PathBuf, #[source] io::Error),
     /// Its name is longer than a socket's may be (unix(7): 107 bytes).
     #[error("{} is too long for the name of a socket", .0.display())]
     Name(PathBuf),
@@ -78,11 +84,11 @@ impl NativeSocket {
     /// [`BindError`].
     pub fn bind(folder: &Path, path: &Path, within: Option<&Path>) -> Result<Self, BindError> {
         if let Some(within) = within
-            && !is_private_folder(within)?
+            && !is_private_folder(within).unwrap_or(false)
         {
-            return Err(BindError::Folder(within.to_owned()));
+            return Err(BindError::Session(within.to_owned()));
         }
-        create_private_folder(folder)?;
+        create_private_folder(folder).map_err(|error| BindError::Unmade(folder.to_owned(), error))?;
         if !is_private_folder(folder)? {
             return Err(BindError::Folder(folder.to_owned()));
         }

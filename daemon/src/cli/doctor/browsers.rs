@@ -10,13 +10,16 @@ use trien_protocol::NATIVE_HOST_NAME;
 use super::super::Shell;
 use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config};
+use crate::policy::ownership::is_private_folder;
+use crate::transport::websocket;
 
 /// A browser: what people call it, its programs, and where it looks for manifests, for all users and for this one
-/// (below the configuration folder, or below home for Firefox).
+/// (below the configuration folder, wherever `XDG_CONFIG_HOME` has it, or below home for Firefox).
 struct Browser {
     name: &'static str,
     programs: &'static [&'static str],
     system: &'static str,
+    below: fn(&BaseDirs) -> &Path,
     user: &'static str,
 }
 
@@ -26,31 +29,36 @@ const BROWSERS: [Browser; 5] = [
         name: "Chromium",
         programs: &["chromium", "chromium-browser"],
         system: "/etc/chromium/native-messaging-hosts",
-        user: ".config/chromium/NativeMessagingHosts",
+        below: BaseDirs::config_dir,
+        user: "chromium/NativeMessagingHosts",
     },
     Browser {
         name: "Google Chrome",
         programs: &["google-chrome", "google-chrome-stable"],
         system: "/etc/opt/chrome/native-messaging-hosts",
-        user: ".config/google-chrome/NativeMessagingHosts",
+        below: BaseDirs::config_dir,
+        user: "google-chrome/NativeMessagingHosts",
     },
     Browser {
         name: "Microsoft Edge",
         programs: &["microsoft-edge", "microsoft-edge-stable"],
         system: "/etc/opt/edge/native-messaging-hosts",
-        user: ".config/microsoft-edge/NativeMessagingHosts",
+        below: BaseDirs::config_dir,
+        user: "microsoft-edge/NativeMessagingHosts",
     },
     Browser {
         name: "Brave",
         programs: &["brave-browser", "brave"],
         // Without Chrome's branding, so Chromium's: where the host's own `install --system` writes for it.
         system: "/etc/chromium/native-messaging-hosts",
-        user: ".config/BraveSoftware/Brave-Browser/NativeMessagingHosts",
+        below: BaseDirs::config_dir,
+        user: "BraveSoftware/Brave-Browser/NativeMessagingHosts",
     },
     Browser {
         name: "Firefox",
         programs: &["firefox", "firefox-esr"],
         system: "/usr/lib/mozilla/native-messaging-hosts",
+        below: BaseDirs::home_dir,
         user: ".mozilla/native-messaging-hosts",
     },
 ];
@@ -59,9 +67,7 @@ pub(super) fn look(shell: &Shell) -> Vec<Finding> {
     let folders: Vec<PathBuf> = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect())
         .unwrap_or_default();
-    let home = BaseDirs::new()
-        .map(|user| user.home_dir().to_owned())
-        .unwrap_or_default();
+    let user = BaseDirs::new();
     let installed = |browser: &&Browser| {
         let mut programs = browser.programs.iter();
         programs.any(|program| folders.iter().any(|folder| folder.join(program).exists()))
@@ -69,18 +75,19 @@ pub(super) fn look(shell: &Shell) -> Vec<Finding> {
     let mut findings: Vec<_> = BROWSERS
         .iter()
         .filter(installed)
-        .map(|browser| of_browser(browser, &home))
+        .map(|browser| of_browser(browser, user.as_ref()))
         .collect();
-    findings.extend(daemon(shell));
+    findings.push(daemon(shell));
     findings
 }
 
 /// The manifest must be there, and name a program that is.
-fn of_browser(browser: &Browser, home: &Path) -> Finding {
+fn of_browser(browser: &Browser, user: Option<&BaseDirs>) -> Finding {
     let file = format!("{NATIVE_HOST_NAME}.json");
-    let places = [home.join(browser.user), PathBuf::from(browser.system)];
-    let manifest = places
-        .iter()
+    let own = user.map(|user| (browser.below)(user).join(browser.user));
+    let manifest = own
+        .into_iter()
+        .chain([PathBuf::from(browser.system)])
         .map(|folder| folder.join(&file))
         .find(|path| path.exists());
     let name = || ("browser", browser.name.to_owned());
@@ -101,16 +108,36 @@ fn of_browser(browser: &Browser, home: &Path) -> Finding {
     }
 }
 
-/// Whether the daemon runs; without it, whether it could have its port.
-fn daemon(shell: &Shell) -> Option<Finding> {
-    let socket = shell.places.socket().ok()?;
-    if UnixStream::connect(&socket).is_ok() {
-        return Some(Finding::fine("doctor-daemon", []));
+/// Whether the daemon runs, and has its port; without it, whether it could have it. Who has no session folder, or another
+/// user's as `su` leaves it, would be told of a daemon that is not his, or of none.
+fn daemon(shell: &Shell) -> Finding {
+    let Ok(socket) = shell.places.socket() else {
+        return Finding::new(Weight::Warning, "doctor-no-session", []);
+    };
+    if let Some(folder) = shell.places.session_folder()
+        && !is_private_folder(folder).unwrap_or(false)
+    {
+        let facts = [("folder", folder.display().to_string())];
+        return Finding::new(Weight::Warning, "service-session", facts);
     }
-    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY)).ok()?;
-    let port = config.websocket.map_or(0, |websocket| websocket.port);
-    Some(match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => Finding::new(Weight::Warning, "doctor-daemon-absent", []),
-        Err(_) => Finding::new(Weight::Trouble, "doctor-port-taken", [("port", port.to_string())]),
-    })
+    let runs = UnixStream::connect(&socket).is_ok();
+    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY)).ok();
+    let port = config
+        .and_then(|config| Some(config.websocket?.port))
+        .unwrap_or(0);
+    let of_port = |weight, key| Finding::new(weight, key, [("port", port.to_string())]);
+    let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    match (runs, is_free) {
+        // It lost the port when it began, to somebody who has left since.
+        (true, true) if port != 0 => of_port(Weight::Warning, "doctor-port-unserved"),
+        (true, false) if is_anothers(port) => of_port(Weight::Warning, "doctor-port-anothers"),
+        (true, _) => Finding::fine("doctor-daemon", []),
+        (false, true) => Finding::new(Weight::Warning, "doctor-daemon-absent", []),
+        (false, false) => of_port(Weight::Trouble, "doctor-port-taken"),
+    }
+}
+
+/// Pages that know the port alone reach another user's program there, as on a computer with several people.
+fn is_anothers(port: u16) -> bool {
+    websocket::holder(port).is_some_and(|uid| uid != rustix::process::getuid().as_raw())
 }
