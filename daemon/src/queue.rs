@@ -86,10 +86,10 @@ pub enum QueueError {
 pub struct Done {
     /// At their level now.
     pub raised: Vec<PathBuf>,
-    /// Still waiting.
-    pub waiting: Vec<PathBuf>,
-    /// Changed, not to be raised, or out of reach for too long.
-    pub given_up: Vec<PathBuf>,
+    /// Still waiting, and for what; none where another process is at work on it.
+    pub waiting: Vec<(PathBuf, Option<Obstacle>)>,
+    /// Not to be raised, or out of reach for too long.
+    pub given_up: Vec<(PathBuf, Obstacle)>,
 }
 
 impl Queue {
@@ -190,31 +190,34 @@ impl Queue {
             let Some(mut waiting) = read_entry(&entry.path()) else {
                 continue;
             };
-            let end = match self.raise(&mut waiting, network, &mut trust, cache).await {
-                Ok(End::Raised) => &mut done.raised,
-                Ok(End::GivenUp) => &mut done.given_up,
+            let given_up = match self.raise(&mut waiting, network, &mut trust, cache).await {
+                Ok(End::Raised) => None,
+                Ok(End::GivenUp(obstacle)) => Some(obstacle),
                 Ok(End::Superseded) => {
                     if self.entry(&waiting.file).exists() {
-                        done.waiting.push(waiting.file);
+                        done.waiting.push((waiting.file, None));
                     }
                     continue;
                 }
-                Err(reason) => {
-                    tracing::info!(file = ?waiting.file, %reason, "waits for its time-stamp");
+                Err(obstacle) => {
+                    tracing::info!(file = ?waiting.file, reason = %obstacle, "waits for its time-stamp");
                     if OffsetDateTime::now_utc() - waiting.since < LONGEST {
-                        done.waiting.push(waiting.file);
+                        done.waiting.push((waiting.file, Some(obstacle)));
                         continue;
                     }
-                    &mut done.given_up
+                    Some(obstacle)
                 }
             };
             if let Err(error) = self.remove(&waiting) {
                 tracing::warn!(%error, "the queue cannot be cleared");
             }
-            end.push(waiting.file);
+            match given_up {
+                Some(obstacle) => done.given_up.push((waiting.file, obstacle)),
+                None => done.raised.push(waiting.file),
+            }
         }
-        for file in &done.given_up {
-            tracing::warn!(?file, "is not raised: it was changed, or cannot be");
+        for (file, reason) in &done.given_up {
+            tracing::warn!(?file, %reason, "is not raised");
         }
         done
     }
@@ -226,24 +229,28 @@ impl Queue {
         network: &Network,
         trust: &mut Trust,
         cache: &Cache,
-    ) -> Result<End, Delay> {
+    ) -> Result<End, Obstacle> {
         let file = {
-            let _alone = self.lock().map_err(Delay::Read)?;
+            let _alone = self.lock().map_err(Obstacle::Read)?;
             if !self.still_waits(waiting) {
                 return Ok(End::Superseded);
             }
             // Who raises it puts another file in its place: this one stays what it is.
-            fs::File::open(&waiting.file).map_err(Delay::Read)?
+            fs::File::open(&waiting.file).map_err(Obstacle::Read)?
         };
-        let before = sha256_of(&file).map_err(Delay::Read)?;
+        let before = sha256_of(&file).map_err(Obstacle::Read)?;
         if !waiting.is(&before) {
-            return Ok(End::GivenUp);
+            return Ok(End::GivenUp(Obstacle::Changed));
         }
         let lying = match OnDisk::open(file, waiting.content.as_deref(), MAX_WHOLE) {
             Ok(lying) => lying,
-            Err(OnDiskError::TooLarge(_)) => return Ok(End::GivenUp),
-            Err(OnDiskError::File(error) | OnDiskError::Content(error)) => return Err(Delay::Read(error)),
-            Err(OnDiskError::Format(error)) => return Ok(given_up(waiting, &error)),
+            Err(OnDiskError::TooLarge(_)) => {
+                return Ok(End::GivenUp(Obstacle::Read(io::ErrorKind::FileTooLarge.into())));
+            }
+            Err(OnDiskError::File(error) | OnDiskError::Content(error)) => return Err(Obstacle::Read(error)),
+            Err(OnDiskError::Format(error)) => {
+                return Ok(End::GivenUp(Obstacle::Raise(error.into())));
+            }
         };
         let network = match &waiting.tsa {
             Some(url) => network.with_authority(Authority::at(url)),
@@ -263,9 +270,9 @@ impl Queue {
                 let beside = waiting.content.as_deref().map(fs::File::open);
                 let needs_it = matches!(error, RaiseError::Augment(AugmentError::ContentMissing));
                 if let (true, Some(Err(away))) = (needs_it, beside) {
-                    return Err(Delay::Read(away));
+                    return Err(Obstacle::Read(away));
                 }
-                return Ok(given_up(waiting, &error));
+                return Ok(End::GivenUp(error.into()));
             }
         };
         if raised != lying.part() {
@@ -283,7 +290,7 @@ impl Queue {
             self.write(&known)?;
             *waiting = known;
             if !replace(waiting, written)? {
-                return Ok(End::GivenUp);
+                return Ok(End::GivenUp(Obstacle::Changed));
             }
         }
         delay.map_or(Ok(End::Raised), |error| Err(error.into()))
@@ -298,27 +305,26 @@ fn read_entry(path: &Path) -> Option<Waiting> {
 enum End {
     Raised,
     /// It cannot be raised, whatever the network does.
-    GivenUp,
+    GivenUp(Obstacle),
     /// The entry is about something else by now, or another process has taken it further.
     Superseded,
 }
 
-/// Why a file goes on waiting.
+/// Why a file is not at its level.
 #[derive(Debug, thiserror::Error)]
-enum Delay {
+pub enum Obstacle {
+    /// It does not get what its level needs.
     #[error(transparent)]
     Raise(#[from] RaiseError),
+    /// It is another file by now.
+    #[error("the file was changed")]
+    Changed,
     /// It, or what it is about, is out of reach for now.
     #[error("the file cannot be read: {0}")]
     Read(#[source] io::Error),
     /// There is no room for the result, say.
     #[error("the file cannot be replaced: {0}")]
     Write(#[from] io::Error),
-}
-
-fn given_up(waiting: &Waiting, error: &dyn std::fmt::Display) -> End {
-    tracing::warn!(file = ?waiting.file, %error, "cannot be raised");
-    End::GivenUp
 }
 
 /// SHA-256 of a file from its beginning, in lower-case hexadecimal.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tokio::net::TcpListener;
@@ -121,8 +121,7 @@ impl From<ServiceError> for CliError {
 /// When the configuration cannot be used.
 pub fn shell_context(shell: &Shell, prompter: Arc<dyn Prompter>) -> Result<Context, ServiceError> {
     crate::descriptors::raise();
-    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
-    tell_notices(&config);
+    let config = load_at(shell)?;
     let program = std::env::current_exe()?;
     // At the shell nobody waits for tokens to come.
     let (_, changes) = watch::channel(0);
@@ -134,9 +133,7 @@ pub fn shell_context(shell: &Shell, prompter: Arc<dyn Prompter>) -> Result<Conte
 /// # Errors
 /// When the configuration cannot be used.
 pub fn network(shell: &Shell) -> Result<Network, ServiceError> {
-    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
-    tell_notices(&config);
-    Ok(Network::new(config.network))
+    Ok(Network::new(load_at(shell)?.network))
 }
 
 /// The configured modules alone: for verbs that look after tokens.
@@ -144,9 +141,31 @@ pub fn network(shell: &Shell) -> Result<Network, ServiceError> {
 /// # Errors
 /// When the configuration cannot be used.
 pub fn modules(shell: &Shell) -> Result<Modules, ServiceError> {
+    Ok(modules_by(&load_at(shell)?, shell)?)
+}
+
+/// The same by a configuration that is there already, and whose notices are told elsewhere.
+///
+/// # Errors
+/// Of the system.
+pub fn modules_by(config: &Config, shell: &Shell) -> std::io::Result<Modules> {
+    Ok(modules_of(config, &shell.places, &std::env::current_exe()?))
+}
+
+/// The configuration of a verb. What was passed over in it a person is told in his language, once; a program's log has it.
+fn load_at(shell: &Shell) -> Result<Config, ConfigError> {
+    static TOLD: Once = Once::new();
     let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
-    tell_notices(&config);
-    Ok(modules_of(&config, &shell.places, &std::env::current_exe()?))
+    TOLD.call_once(|| match shell.json {
+        true => log_notices(&config),
+        false => {
+            for notice in &config.notices {
+                let said = arguments([("notice", notice.said(shell.language))]);
+                shell.note("doctor-config-notice", &said);
+            }
+        }
+    });
+    Ok(config)
 }
 
 /// How signatures are judged, as configured.
@@ -234,6 +253,9 @@ pub async fn run_daemon(
 
     let path = places.socket()?;
     let socket = NativeSocket::bind(places.runtime_folder()?, &path, places.session_folder())?;
+    if let PromptProgram::Scripted(script) = &config.prompt.program {
+        scripted::check(&program, script)?;
+    }
     crate::consent::viewing::remove_what_was_left(&places.views_folder());
     let listeners = listen(&config).await;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -260,9 +282,6 @@ pub async fn run_daemon(
         None
     };
     tokio::spawn(policy::news::follow(Arc::clone(&context.grants)));
-    if let PromptProgram::Scripted(script) = &config.prompt.program {
-        scripted::check(&program, script)?;
-    }
     tokio::spawn(crate::jobs::forget_in_time(Arc::clone(&context.recall)));
     tokio::spawn(keep_warm(Arc::clone(&context), context.changes.clone()));
     if let Some(monitor) = &monitor {
@@ -332,7 +351,7 @@ async fn warm(context: &Context) {
 fn load(options: &DaemonOptions, places: &Places) -> Result<Config, ServiceError> {
     let file = options.config.clone().unwrap_or_else(|| places.config_file());
     let mut config = Config::load(&file, Path::new(ADMIN_POLICY))?;
-    tell_notices(&config);
+    log_notices(&config);
     if let Some(modules) = &options.modules {
         tracing::warn!("a simulation: the tokens of this computer are not looked at");
         config.modules.clone_from(modules);
@@ -347,7 +366,7 @@ fn load(options: &DaemonOptions, places: &Places) -> Result<Config, ServiceError
     Ok(config)
 }
 
-fn tell_notices(config: &Config) {
+fn log_notices(config: &Config) {
     for notice in &config.notices {
         tracing::warn!(%notice, "configuration");
     }

@@ -99,6 +99,7 @@ raise-other-imprint = the time-stamp is about something else
 raise-container = the container cannot be written anew
 raise-forbidden = it would break a signature: a certification or a lock forbids it
 raise-unreadable = it cannot be read
+raise-changed = the file was changed after it had been signed
 raise-lost = it would have { $after } signatures, and has { $before }
 raise-at-level = level { $level }
 

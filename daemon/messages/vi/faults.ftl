@@ -99,6 +99,7 @@ raise-other-imprint = dấu thời gian thuộc về dữ liệu khác
 raise-container = không thể ghi lại gói tài liệu
 raise-forbidden = việc này làm hỏng một chữ ký: chứng nhận của tác giả hoặc khóa trường không cho phép
 raise-unreadable = không đọc được tài liệu
+raise-changed = tệp đã bị thay đổi sau khi được ký
 raise-lost = kết quả có { $after } chữ ký, tài liệu có { $before }
 raise-at-level = mức { $level }
 

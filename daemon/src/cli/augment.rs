@@ -19,7 +19,7 @@ use super::{CliError, Exit, Shell, output};
 use crate::jobs::augment::{Augmented, Form, OnDisk, OnDiskError, RaiseError, Raiser};
 use crate::language::{Arguments, arguments};
 use crate::network::{Authority, Network, NetworkError};
-use crate::queue::Queue;
+use crate::queue::{Obstacle, Queue};
 use crate::trust::Trust;
 use crate::trust::revocation::Cache;
 
@@ -140,20 +140,37 @@ fn lying(input: &Path, content: Option<&Path>) -> Result<OnDisk, CliError> {
 async fn queued(network: &Network, shell: &Shell) -> Result<(), CliError> {
     let queue = Queue::new(shell.places.queue_folder());
     let done = queue.run(network, trust(shell), &cache(shell)).await;
-    let shown =
-        |paths: &[PathBuf]| -> Vec<_> { paths.iter().map(|path| path.display().to_string()).collect() };
-    let value = json!({
-        "raised": shown(&done.raised), "waiting": shown(&done.waiting), "given_up": shown(&done.given_up),
-    });
-    shell.answer(&value, || {
-        let count = |paths: &[PathBuf]| paths.len().to_string();
-        let values = self::arguments([
-            ("raised", count(&done.raised)),
-            ("waiting", count(&done.waiting)),
-            ("given_up", count(&done.given_up)),
-        ]);
-        shell.text("augment-queued", &values) + "\n"
-    });
+    let shown = |file: &PathBuf| file.display().to_string();
+    let raised: Vec<_> = done.raised.iter().map(shown).collect();
+    let waiting: Vec<_> = done.waiting.iter().map(|(file, _)| shown(file)).collect();
+    let given_up: Vec<_> = done.given_up.iter().map(|(file, _)| shown(file)).collect();
+    shell.answer(
+        &json!({ "raised": raised, "waiting": waiting, "given_up": given_up }),
+        || {
+            let values = self::arguments([
+                ("raised", raised.len().to_string()),
+                ("waiting", waiting.len().to_string()),
+                ("given_up", given_up.len().to_string()),
+            ]);
+            let mut lines = shell.text("augment-queued", &values) + "\n";
+            let mut tell = |key, file: &PathBuf, obstacle: &Obstacle| {
+                let facts = [
+                    ("file", shown(file)),
+                    ("reason", reason::of_obstacle(obstacle, shell.language)),
+                ];
+                lines += &format!("{}\n", shell.text(key, &self::arguments(facts)));
+            };
+            for (file, obstacle) in &done.waiting {
+                if let Some(obstacle) = obstacle {
+                    tell("augment-waits", file, obstacle);
+                }
+            }
+            for (file, obstacle) in &done.given_up {
+                tell("augment-given-up", file, obstacle);
+            }
+            lines
+        },
+    );
     if done.waiting.is_empty() && done.given_up.is_empty() {
         Ok(())
     } else {

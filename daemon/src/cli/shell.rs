@@ -320,12 +320,13 @@ pub(super) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", legible::lines(text));
 }
 
-/// Logs go to standard error: all of ours for the daemon, warnings for other verbs, more by `TRIEN_LOG`.
+/// Logs go to standard error: all of ours for the daemon, warnings for other verbs, more by `TRIEN_LOG`. What the network and
+/// the queue warn of, a verb tells its person itself, in his language.
 pub(super) fn start_log(daemon: bool) {
     // A mechanism that the binding has no name for is nobody's trouble, and a token may have dozens, told at each session.
     let usual = match daemon {
         true => "trien=info,warn,cryptoki::mechanism=off",
-        false => "warn,cryptoki::mechanism=off",
+        false => "warn,trien::network=off,trien::queue=off,cryptoki::mechanism=off",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRIEN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));

@@ -34,6 +34,38 @@ fn n161_offline_a_signature_waits_and_is_never_silently_lower() {
     );
 }
 
+/// Who has what waits tried hears in his own language why it waits or is given up, and nothing in the log's.
+#[test]
+fn what_waits_and_what_is_given_up_is_told_with_its_reason() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let nobody = format!("http://127.0.0.1:{}/tsa", free_port());
+    for name in ["q.p7s", "r.p7s"] {
+        let mut sign = office.sign(&["--level", "t", "--tsa", &nobody, "--queue"], name);
+        let signed = sign.output().unwrap();
+        let told = String::from_utf8(signed.stderr).unwrap();
+        assert!(signed.status.success() && !told.contains("WARN"), "{told}");
+    }
+    let changed = office.desk.path("r.p7s");
+    std::fs::write(&changed, "another").unwrap();
+    let waits = office.desk.path("q.p7s");
+    let told = fail(&mut office.desk.trien(["augment", "--queued", "--lang", "vi"]), 1);
+    let line =
+        |start: &str, file: &std::path::Path, reason: &str| format!("{start}: {}: {reason}", file.display());
+    assert!(
+        told.contains(&line(
+            "Còn chờ",
+            &waits,
+            "không kết nối được với http://127.0.0.1"
+        )),
+        "{told}"
+    );
+    assert!(
+        told.contains(&line("Bỏ", &changed, "tệp đã bị thay đổi sau khi được ký")),
+        "{told}"
+    );
+    assert!(!told.contains("WARN") && !told.contains("os error"), "{told}");
+}
+
 /// What `trien augment --queued` did, which ended with this code.
 fn queued(command: &mut Command, code: i32) -> Value {
     printed(command.args(["augment", "--queued", "--json"]), code)

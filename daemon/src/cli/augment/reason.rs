@@ -6,8 +6,18 @@ use trien_signatures::timestamp::TimestampError;
 
 use super::super::report::{keyed, name};
 use crate::jobs::augment::RaiseError;
-use crate::language::{arguments, plain, text, time_in_vietnam};
+use crate::language::{arguments, plain, system_said, text, time_in_vietnam};
 use crate::network::{AddressError, NetworkError};
+use crate::queue::Obstacle;
+
+/// Why a file of the queue is not at its level, as a part of a sentence.
+pub(super) fn of_obstacle(obstacle: &Obstacle, language: Language) -> String {
+    match obstacle {
+        Obstacle::Raise(error) => reason(error, language),
+        Obstacle::Changed => plain(language, "raise-changed"),
+        Obstacle::Read(error) | Obstacle::Write(error) => system_said(error, language),
+    }
+}
 
 /// As a part of a sentence.
 pub(super) fn reason(error: &RaiseError, language: Language) -> String {

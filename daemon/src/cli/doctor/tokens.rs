@@ -52,7 +52,7 @@ pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
     let Ok(config) = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY)) else {
         return Vec::new();
     };
-    let Ok(modules) = crate::service::modules(shell) else {
+    let Ok(modules) = crate::service::modules_by(&config, shell) else {
         return Vec::new();
     };
     let sight = modules.look().await;
