@@ -133,12 +133,27 @@ fn a_module_that_crashed_three_times_is_off_for_the_page_and_the_doctor_until_it
         off["remedy"]
             .as_str()
             .unwrap()
-            .contains("trien token enable-module"),
+            .contains("trien token enable-module moody"),
         "{off}"
     );
     assert_eq!(told(), "module_disabled", "looking at it switches nothing on");
     succeed(&mut desk.trien(["token", "enable-module", "moody"]));
     assert_eq!(told(), "module_crashed", "it was tried again");
+}
+
+/// Whom the shell sends to the doctor is not sent there again by the doctor.
+#[test]
+fn a_module_that_does_not_start_has_a_remedy_of_the_doctors_own() {
+    let desk = desk(&format!("{}value = 5\n", rule("C_Initialize", "answer")), "");
+    let failed = diagnosis(&desk, &["module_failed"]);
+    let remedy = failed["remedy"].as_str().unwrap();
+    assert!(
+        remedy.contains("install the driver anew") && !remedy.contains("trien doctor"),
+        "{failed}"
+    );
+    let listed = desk.trien(["token", "list", "--lang", "en"]).output().unwrap();
+    let told = String::from_utf8([listed.stdout, listed.stderr].concat()).unwrap();
+    assert!(told.contains("trien doctor"), "{told}");
 }
 
 #[test]

@@ -130,7 +130,13 @@ fn of_module(
         Some(error) => {
             let failed = JobError::from(error.clone());
             let reason = wording::failure(error, shell.language);
-            Finding::new(Weight::Trouble, "doctor-module-failed", facts(reason)).with_remedy(failed.remedy())
+            let finding = Finding::new(Weight::Trouble, "doctor-module-failed", facts(reason));
+            match failed.object().data.code {
+                // Others are sent to the doctor with it.
+                ErrorCode::ModuleUnusable => finding,
+                ErrorCode::ModuleDisabled => finding.with_remedy("doctor-module-disabled-remedy"),
+                _ => finding.with_remedy(failed.remedy()),
+            }
         }
     }
 }
