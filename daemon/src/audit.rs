@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Instant;
 
-use rustix::fs::{Access, AtFlags, CWD, FlockOperation, OFlags};
+use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
@@ -36,6 +36,9 @@ use crate::timing::{self, Part};
 
 /// What a link leads to is not the record.
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+
+/// A block of a file system, and more than an entry.
+const TRIAL: [u8; 4096] = [b'.'; 4096];
 
 /// The record cannot be written; nothing may be signed then.
 #[derive(Debug, thiserror::Error)]
@@ -152,42 +155,36 @@ impl Audit {
         Ok(ours.len() == kept.length && named.is_ok_and(|named| named.ino() == ours.ino()))
     }
 
-    /// Whether an entry could be appended, as far as that can be seen without writing one.
+    /// Whether an entry could be appended, as far as that can be seen without writing one: a file without a name is made
+    /// beside the record and written to, for who asks the system how much is free hears nothing of the user's quota.
+    /// Gives what keeps new files from being made there, which only a record that is not there yet needs.
     ///
     /// # Errors
     /// [`AuditError`].
-    pub fn can_be_carried_on(&self) -> Result<(), AuditError> {
+    pub fn can_be_carried_on(&self) -> Result<Option<io::Error>, AuditError> {
         let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let opened = OpenOptions::new()
             .append(true)
             .custom_flags(NO_LINK)
             .open(&self.path);
-        let on = match opened {
-            Ok(_) => self.path.as_path(),
-            Err(error) if is_missing(&error) => {
-                // The nearest folder that is there: the others are made in it.
-                let folders = self.path.ancestors().skip(1);
-                let there = |folder: &&Path| {
-                    std::fs::metadata(folder).map_or_else(|error| !is_missing(&error), |_| true)
-                };
-                let folder = folders.into_iter().find(there).unwrap_or(Path::new("/"));
-                let usable = Access::WRITE_OK | Access::EXEC_OK;
-                rustix::fs::accessat(CWD, folder, usable, AtFlags::EACCESS).map_err(io::Error::from)?;
-                folder
-            }
+        let is_there = match opened {
+            Ok(_) => true,
+            Err(error) if is_missing(&error) => false,
             Err(error) => return Err(error.into()),
         };
-        let space = rustix::fs::statvfs(on).map_err(io::Error::from)?;
-        let free = match rustix::process::geteuid().is_root() {
-            // Blocks are kept back for him.
-            true => space.f_bfree,
-            false => space.f_bavail,
+        // The nearest folder that is there: the others are made in it.
+        let folders = self.path.ancestors().skip(1);
+        let there =
+            |folder: &&Path| std::fs::metadata(folder).map_or_else(|error| !is_missing(&error), |_| true);
+        let folder = folders.into_iter().find(there).unwrap_or(Path::new("/"));
+        let mut trial = match tempfile::tempfile_in(folder) {
+            Ok(trial) => trial,
+            Err(error) if is_there => return Ok(Some(error)),
+            Err(error) => return Err(error.into()),
         };
-        // Some file systems do not say how large they are.
-        match space.f_blocks > 0 && free == 0 {
-            true => Err(io::Error::from(Errno::NOSPC).into()),
-            false => Ok(()),
-        }
+        io::Write::write_all(&mut trial, &TRIAL)?;
+        trial.sync_data()?;
+        Ok(None)
     }
 
     /// Begins the record of one request: its intent. What becomes of it must be told by [`Intent::conclude`]. The disk

@@ -212,11 +212,14 @@ fn with_folder(folder: &str, state: &str, command: &Command) -> Command {
 /// Leaves no room.
 const FULL: &str = "head -c 1M /dev/zero > filler 2>/dev/null || true";
 
+/// Leaves room, and none for another file.
+const FILES: &str = "mount -o remount,nr_inodes=$(($(stat -f -c %c .) - $(stat -f -c %d .))) . && ! touch another 2>/dev/null";
+
 #[test]
 fn the_doctor_says_where_the_record_cannot_be_carried_on() {
     let desk = desk_with_key();
-    let doctor = |state| with_folder("data", state, &desk.trien(["doctor"]));
-    let told = |state| {
+    let doctor = |state: &str| with_folder("data", state, &desk.trien(["doctor"]));
+    let told = |state: &str| {
         let output = doctor(state).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
@@ -237,9 +240,33 @@ fn the_doctor_says_where_the_record_cannot_be_carried_on() {
             assert!(said.contains("nothing is signed without the record"), "{said}");
         }
     }
+    // Room enough, and not one file more.
+    let (code, said) = told(FILES);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(intact) && said.contains("! No new file can be made"),
+        "{said}"
+    );
+    let (code, said) = told(&format!("rm audit.jsonl; {FILES}"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(cannot) && said.contains("no room left"), "{said}");
     let (code, said) = told("mv audit.jsonl kept; ln -s kept audit.jsonl");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(cannot) && !said.contains(intact), "{said}");
+}
+
+/// A software token has no maker who could free it, and no room but the disk's.
+#[test]
+fn a_software_token_that_takes_nothing_more_is_told_as_the_disk_it_lies_on() {
+    let desk = desk_with_key();
+    let mut change = crate::generate(&desk);
+    change.args(desk.pin());
+    let told = fail(&mut with_folder("data", "mount -o remount,ro .", &change), 3);
+    let said = "the software token lies on may only be read";
+    assert!(
+        told.contains(said) && told.contains("Nothing was changed"),
+        "{told}"
+    );
 }
 
 #[test]
