@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use trien_protocol::prompt::Doubt;
 use zeroize::{Zeroize, Zeroizing};
 
 /// No PIN is longer than this, whatever a token says (bytes of UTF-8); the worker's line has the same limit.
@@ -31,16 +32,6 @@ pub(crate) enum Unfit {
     },
     /// A control character: something was pasted that is no PIN.
     Control,
-}
-
-/// Why what was typed may be another thing than the person meant. Only he and the token can tell, and asking the token
-/// spends a try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Doubt {
-    /// A space at either end: it comes with what is pasted.
-    Space,
-    /// Something else than ASCII: an input method makes such letters of what is typed.
-    Letters,
 }
 
 impl Pin {
@@ -114,12 +105,7 @@ impl Pin {
 
     /// What is doubtful about one that fits.
     pub(crate) fn doubt(&self) -> Option<Doubt> {
-        let bytes = &self.bytes;
-        if [bytes.first(), bytes.last()].contains(&Some(&b' ')) {
-            Some(Doubt::Space)
-        } else {
-            (!bytes.is_ascii()).then_some(Doubt::Letters)
-        }
+        Doubt::about(&self.bytes)
     }
 
     /// C0, DEL, or C1 (U+0080–U+009F, in UTF-8 `C2 80`–`C2 9F`).

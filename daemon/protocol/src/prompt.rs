@@ -5,12 +5,14 @@
 //! end only the module worker reads: a PIN is written there as UTF-8 and a line feed, one line a try, *before* the
 //! [`Answer::Approved`] or [`FromPrompt::PinTyped`] that speaks of it. No message here has room for a PIN.
 
+mod doubt;
 mod turn;
 
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Language, SignatureFormat};
 use crate::error::ErrorCode;
+pub use doubt::Doubt;
 pub use turn::{OutOfTurn, Turn};
 
 /// From the daemon to the window.

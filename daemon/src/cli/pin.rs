@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use trien_protocol::call::Language;
+use trien_protocol::prompt::Doubt;
 use zeroize::Zeroizing;
 
 use super::shell::complain;
@@ -285,6 +286,7 @@ impl PinSource for TerminalPin {
                 text(self.language, "pin-last-yes", &Arguments::new()),
             )
         });
+        let language = self.language;
         let written = move || {
             let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
             let mut terminal = Terminal::open()?;
@@ -295,7 +297,7 @@ impl PinSource for TerminalPin {
             if let Some(left) = left {
                 terminal.say(&format!("{left}\n"))?;
             }
-            put(&writing, terminal.ask(&prompt, Echo::Off)?)?;
+            put(&writing, terminal.ask_pin(&prompt, language)?)?;
             Ok((reading, writing))
         };
         let (reading, writing) = blocking(written).await.map_err(not_typed)?;
@@ -331,13 +333,14 @@ impl PinSource for TerminalPin {
             "pin-prompt",
             &arguments([("token", label.clone())]),
         );
+        let language = self.language;
         let typed = blocking(move || {
             let mut terminal = Terminal::open()?;
             terminal.say(&format!("{question}\n"))?;
             if matches!(trouble, PinTrouble::LastTry | PinTrouble::NotTried) {
                 terminal.confirm(&yes)?;
             }
-            put(&writing, terminal.ask(&prompt, Echo::Off)?).map(|()| writing)
+            put(&writing, terminal.ask_pin(&prompt, language)?).map(|()| writing)
         });
         match typed.await {
             Ok(writing) => {
@@ -362,7 +365,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<OwnedFd, CliError> {
     let no_terminal = |error| left_or_nobody(prompt, error);
     let said = |key| text(shell.language, key, &Arguments::new());
-    let first = ask(&said(prompt)).map_err(no_terminal)?;
+    let first = ask_pin(shell, prompt).map_err(no_terminal)?;
     let second = ask(&said(repeat)).map_err(no_terminal)?;
     if first.bytes() != second.bytes() {
         return Err(CliError::misuse("pin-differs", Arguments::new()));
@@ -375,7 +378,7 @@ pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<Owned
 /// # Errors
 /// As [`new_pin`].
 pub(super) fn one_pin(shell: &Shell, prompt: &str) -> Result<OwnedFd, CliError> {
-    piped(ask(&shell.text(prompt, &Arguments::new())).map_err(|error| left_or_nobody(prompt, error))?)
+    piped(ask_pin(shell, prompt).map_err(|error| left_or_nobody(prompt, error))?)
 }
 
 /// The same for a last try: tells so, and has it confirmed.
@@ -388,7 +391,7 @@ pub(super) fn last_pin(shell: &Shell, prompt: &str, notice: &str) -> Result<Owne
         let mut terminal = Terminal::open()?;
         terminal.say(&format!("{}\n", said(notice)))?;
         terminal.confirm(&said("pin-last-yes"))?;
-        terminal.ask(&said(prompt), Echo::Off)
+        terminal.ask_pin(&said(prompt), shell.language)
     };
     piped(asked().map_err(|error| left_or_nobody(prompt, error))?)
 }
@@ -425,6 +428,10 @@ pub(super) fn secret(shell: &Shell, prompt: &str) -> Result<Zeroizing<Vec<u8>>, 
 
 fn ask(prompt: &str) -> io::Result<Typed> {
     Terminal::open()?.ask(prompt, Echo::Off)
+}
+
+fn ask_pin(shell: &Shell, prompt: &str) -> io::Result<Typed> {
+    Terminal::open()?.ask_pin(&shell.text(prompt, &Arguments::new()), shell.language)
 }
 
 /// A line always fits: it is shorter than the kernel's smallest pipe.
@@ -507,6 +514,24 @@ impl Terminal {
         match self.ask(&format!("{question} "), Echo::On)?.as_str() {
             Some("ok") => Ok(()),
             _ => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+
+    /// Asks for a PIN; as in the window, once more about one that may be something else than the person meant.
+    fn ask_pin(&mut self, prompt: &str, language: Language) -> io::Result<Typed> {
+        loop {
+            let typed = self.ask(prompt, Echo::Off)?;
+            let doubtful = match Doubt::about(typed.bytes()) {
+                None => return Ok(typed),
+                Some(Doubt::Space) => "pin-space",
+                Some(Doubt::Letters) => "pin-letters",
+            };
+            let said = |key| text(language, key, &Arguments::new());
+            self.say(&format!("{}\n", said(doubtful)))?;
+            let answer = self.ask(&format!("{} ", said("pin-doubt-yes")), Echo::On)?;
+            if answer.as_str() == Some("ok") {
+                return Ok(typed);
+            }
         }
     }
 

@@ -108,6 +108,45 @@ fn pin_state(desk: &Desk) -> String {
     ours.unwrap()["pin"].as_str().unwrap().to_owned()
 }
 
+/// As in the window: what a clipboard or an input method may have made of a PIN is asked about before a try is spent.
+#[test]
+fn a_pin_that_may_not_be_meant_is_asked_about_before_it_is_tried() {
+    let desk = desk_with_key();
+    let asked = format!("PIN of \"{TOKEN}\": ");
+    let asked = asked.as_str();
+    let [right, spaced, marked] = [format!("{PIN}\r"), format!("{PIN} \r"), format!("{PIN}ế\r")];
+    let again = "press Enter: ";
+    let (exit, told) = at_terminal(&sign(&desk), &[(asked, spaced.as_str()), (again, "\u{3}")]);
+    assert_eq!(exit, 1, "{told}");
+    assert!(told.contains("rarely begins or ends with a space"), "{told}");
+    assert_eq!(pin_state(&desk), "ready", "no try was spent");
+    // Only he and the token know.
+    let insisting = [(asked, marked.as_str()), (again, "ok\r"), ("was wrong", "\u{3}")];
+    let (exit, told) = at_terminal(&sign(&desk), &insisting);
+    assert_eq!(exit, 1, "{told}");
+    assert_ne!(pin_state(&desk), "ready", "a try was spent");
+    let answers = [
+        (asked, spaced.as_str()),
+        (again, "\r"),
+        (asked, marked.as_str()),
+        (again, "\r"),
+        (asked, right.as_str()),
+    ];
+    let (exit, told) = at_terminal(&sign(&desk), &answers);
+    assert_eq!(exit, 0, "{told}");
+    assert!(told.contains("input method") && !told.contains(PIN), "{told}");
+}
+
+/// A new one as well: typed twice through the same input method it is twice the same, and not what its owner knows.
+#[test]
+fn a_new_pin_that_may_not_be_meant_is_asked_about() {
+    let desk = Desk::bare();
+    let command = desk.trien(["token", "init", "--label", "T"]);
+    let (exit, told) = at_terminal(&command, &[(":", "mật khẩu\r"), ("press Enter: ", "\u{3}")]);
+    assert_eq!(exit, 1, "{told}");
+    assert!(told.contains("input method") && !told.contains("khẩu"), "{told}");
+}
+
 #[test]
 fn the_last_try_is_spent_by_a_person_who_was_told() {
     let desk = desk_with_key();

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use gtk4::glib::object::ObjectExt as _;
 use gtk4::prelude::*;
-use trien_protocol::prompt::{PinEntry, QuestionKind, TriesLeft};
+use trien_protocol::prompt::{Doubt, PinEntry, QuestionKind, TriesLeft};
 
 use super::{Phrases, label};
 use crate::course::{Phase, Retry};
-use crate::pin::{Doubt, Pin, Unfit};
+use crate::pin::{Pin, Unfit};
 use crate::text;
 
 /// What stands in the entry for each character that was typed.
