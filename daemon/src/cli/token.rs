@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
+use trien_protocol::error::ErrorCode;
 
 use super::issuer::{self, Issuer};
 use super::pin::{self, PinArguments};
@@ -162,11 +163,43 @@ pub enum TokenCommand {
     },
 }
 
+impl TokenCommand {
+    /// The label or serial number of the token that it writes to, if it does.
+    fn changes(&self) -> Option<&str> {
+        match self {
+            Self::Import(arguments) => Some(&arguments.token),
+            Self::GenerateKey { token, .. }
+            | Self::ChangePin { token, .. }
+            | Self::Unblock { token, .. }
+            | Self::Install { token, .. } => Some(token),
+            _ => None,
+        }
+    }
+}
+
 /// Runs one of them.
 ///
 /// # Errors
 /// What the person has to know.
 pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
+    let changed = command.changes().map(str::to_owned);
+    let outcome = perform(command, shell).await;
+    match (outcome, changed) {
+        (Err(error), Some(token)) if is_of_room(&error) && backup::lies_here(&token, shell).await => {
+            Err(error.reworded(wording::of_software))
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+/// What a token says that nothing can be written to; a software token says it of the disk.
+fn is_of_room(error: &CliError) -> bool {
+    [ErrorCode::TokenFull, ErrorCode::TokenReadOnly]
+        .iter()
+        .any(|code| error.is(*code))
+}
+
+async fn perform(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
     match command {
         TokenCommand::List => list(shell).await,
         TokenCommand::Init {

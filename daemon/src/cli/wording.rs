@@ -62,7 +62,7 @@ pub(super) fn at_the_shell(mut object: ErrorObject) -> ErrorObject {
     object
 }
 
-/// Of a software token that is being made: what its module says of the token is what the disk said to the module.
+/// Of a software token that is being made or changed: what its module says of the token is what the disk said to the module.
 pub(super) fn of_software(mut object: ErrorObject) -> ErrorObject {
     let key = match object.data.code {
         ErrorCode::TokenFull => "token-disk-full",

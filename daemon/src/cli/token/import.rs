@@ -30,7 +30,7 @@ const MAX_PASSWORD: usize = 1024;
 pub struct ImportArguments {
     /// The token's label or serial number.
     #[arg(long)]
-    token: String,
+    pub(super) token: String,
     /// The file with the key.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
