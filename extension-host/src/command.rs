@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use crate::OPERATIONAL_FAILURE;
 use crate::manifest::{self, Before, Browser, ExtensionId, Removal, Scope};
 use crate::sandbox;
-use crate::text::{language, text};
+use crate::text::{language, system_said, text};
 
 const MISUSE: u8 = 2;
 
@@ -166,7 +166,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
 fn with_program(act: impl FnOnce(&Path) -> ExitCode) -> ExitCode {
     match std::env::current_exe() {
         Ok(program) => act(&program),
-        Err(error) => fail("no-program", &[("reason", error.to_string())]),
+        Err(error) => fail("no-program", &[("reason", system_said(language(), &error))]),
     }
 }
 
@@ -229,7 +229,10 @@ fn install(browsers: &[Browser], path: &Path, target: &Target, program: &Path) -
     let shown = path.display().to_string();
     match manifest::install(browsers, path, &target.scope, program, &target.others) {
         Ok(before) => tell("installed", shown, before),
-        Err(error) => fail("cannot-write", &[("path", shown), ("reason", error.to_string())]),
+        Err(error) => fail(
+            "cannot-write",
+            &[("path", shown), ("reason", system_said(language(), &error))],
+        ),
     }
 }
 
@@ -243,7 +246,10 @@ fn remove(browsers: &[Browser], path: &Path, scope: &Scope, program: &Path) -> E
             let arguments = [("path", shown), ("browsers", names.join(", "))];
             say(&text(language(), "kept", &arguments))
         }
-        Err(error) => fail("cannot-remove", &[("path", shown), ("reason", error.to_string())]),
+        Err(error) => fail(
+            "cannot-remove",
+            &[("path", shown), ("reason", system_said(language(), &error))],
+        ),
     }
 }
 

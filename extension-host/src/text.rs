@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
 
 use fluent_templates::fluent_bundle::FluentValue;
 use fluent_templates::{Loader, static_loader};
@@ -45,6 +46,24 @@ pub(crate) fn text(language: Language, id: &str, arguments: &[(&'static str, Str
         .map(|(name, value)| (Cow::from(*name), FluentValue::from(value.as_str())))
         .collect();
     MESSAGES.lookup_with_args(&identifier, id, &arguments)
+}
+
+/// What the system says of a file or folder, in the person's language: a word where we have one, else its number.
+pub(crate) fn system_said(language: Language, error: &io::Error) -> String {
+    let id = match error.kind() {
+        io::ErrorKind::NotFound => "io-not-found",
+        io::ErrorKind::PermissionDenied => "io-permission-denied",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "io-not-a-folder",
+        io::ErrorKind::IsADirectory => "io-is-a-folder",
+        io::ErrorKind::ReadOnlyFilesystem => "io-read-only",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "io-storage-full",
+        io::ErrorKind::InvalidInput => "io-no-utf8",
+        _ => {
+            let number = error.raw_os_error().unwrap_or_default().to_string();
+            return text(language, "io-number", &[("number", number)]);
+        }
+    };
+    text(language, id, &[])
 }
 
 /// One message in both languages.

@@ -280,6 +280,24 @@ fn a_folder_that_cannot_be_written() {
     assert_eq!(output.status.code(), Some(3));
     assert!(output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be written"));
+    // Nobody reads the system's English in the middle of a Vietnamese sentence.
+    let below = |folder: &str| home.path().join(folder);
+    std::fs::create_dir_all(below("taken/NativeMessagingHosts/vn.trien.host.json/x")).expect("folder");
+    for (folder, said) in [
+        ("file/below", "không phải là thư mục"),
+        ("taken", "đây là một thư mục"),
+    ] {
+        let output = Command::new(PROGRAM)
+            .args(["install", "--user-data-dir"])
+            .arg(below(folder))
+            .env("HOME", home.path())
+            .env("LC_ALL", "vi_VN.UTF-8")
+            .output()
+            .expect("host program");
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let told = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(told.contains(said) && !told.contains("os error"), "{told}");
+    }
 }
 
 #[test]
