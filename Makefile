@@ -69,9 +69,10 @@ install: extension  ## installs programs, module, extension and the systemd user
 	install -m 644 $(BUILD)/release/libtrien_pkcs11.so $(BUILD)/release/libtrien_simulator.so \
 	    $(DESTDIR)$(PREFIX)/lib/trien/
 	cp -r extension-host/webextension/dist/. $(DESTDIR)$(PREFIX)/share/trien/webextension/
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/trien/webextension
 	install -d $(DESTDIR)$(PREFIX)/share/systemd/user
 	sed 's|@bindir@|$(PREFIX)/bin|' daemon/packaging/trien.service \
-	    > $(DESTDIR)$(PREFIX)/share/systemd/user/trien.service
+	    | install -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/systemd/user/trien.service
 
 protocol:  ## writes the JSON Schemas of the protocol and of reports, and the protocol's TypeScript types into the SDK
 	cargo run --quiet --locked -p trien-protocol --features typescript,schema --example typescript \

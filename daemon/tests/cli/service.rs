@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use crate::support::daemon::{Daemon, command, under};
-use crate::support::{Desk, error_code, fail, read_json, repository};
+use crate::support::{Desk, error_code, fail, read_json, repository, succeed};
 
 #[test]
 fn a_daemon_tells_programs_that_it_is_ready() {
@@ -148,6 +148,64 @@ fn the_user_unit_is_taken_by_systemd_without_a_word() {
         .expect("this test needs systemd-analyze");
     let told = String::from_utf8_lossy(&verified.stderr);
     assert!(verified.status.success() && told.is_empty(), "{told}");
+}
+
+/// `make install` by an administrator whose `umask` shuts everybody else out; the programs are stand-ins for built ones.
+#[test]
+fn what_is_installed_for_everybody_can_be_read_by_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(at("built/release")).unwrap();
+    for name in [
+        "trien",
+        "trien-prompt",
+        "trien-extension-host",
+        "libtrien_pkcs11.so",
+        "libtrien_simulator.so",
+    ] {
+        std::fs::write(at("built/release").join(name), "").unwrap();
+    }
+    std::fs::create_dir(at("bin")).unwrap();
+    std::os::unix::fs::symlink("/bin/true", at("bin/cargo")).unwrap();
+    let path = format!("{}:{}", at("bin").display(), std::env::var("PATH").unwrap());
+    let mut install = Command::new("sh");
+    install
+        .args([
+            "-euc",
+            "umask 077; exec make --silent --old-file=extension install DESTDIR=\"$DESTDIR\"",
+        ])
+        .current_dir(repository())
+        .env_remove("MAKEFLAGS")
+        .env("PATH", path)
+        .env("CARGO_TARGET_DIR", at("built"))
+        .env("DESTDIR", at("root"));
+    succeed(&mut install);
+    let shut = [
+        "!", "(", "-perm", "-a+r", "-a", "(", "-type", "f", "-o", "-perm", "-a+x", ")", ")",
+    ];
+    let found = succeed(Command::new("find").arg(at("root/usr")).args(shut));
+    assert!(found.is_empty(), "{found}");
+    let unit = std::fs::read_to_string(at("root/usr/local/share/systemd/user/trien.service")).unwrap();
+    assert!(unit.contains("ExecStart=/usr/local/bin/trien daemon"), "{unit}");
+    assert!(at("root/usr/local/share/trien/webextension/chromium/manifest.json").exists());
+}
+
+/// A policy that cannot be read must not have ten thousand desks start the service every two seconds until they are switched
+/// off: what is too often for systemd has to come about (systemd.unit(5), `StartLimitIntervalSec`).
+#[test]
+fn the_user_unit_gives_up_where_no_start_succeeds() {
+    let unit = std::fs::read_to_string(repository().join("daemon/packaging/trien.service")).unwrap();
+    let number = |key: &str, usual: u32| {
+        let set = unit
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        set.map_or(usual, |text| text.parse().unwrap())
+    };
+    let starts = number("StartLimitBurst", 5);
+    assert!(
+        starts * (number("RestartSec", 0) + 1) < number("StartLimitIntervalSec", 10),
+        "{unit}"
+    );
 }
 
 #[test]
