@@ -118,7 +118,7 @@ help-sign-tsa = Tổ chức cấp dấu thời gian, http://…; nếu không c�
 help-sign-queue = Nếu không liên lạc được tổ chức nào: để tệp ở mức b, và nâng mức khi có mạng
 help-sign-cert = Chứng thư nào: đúng nhãn, đúng số sê-ri hoặc đúng SHA-256 của nó, ít nhất 8 chữ số đầu của SHA-256, hoặc một phần tên chủ thể
 help-sign-padding = Với khóa RSA: lược đồ ký, pkcs1 hoặc pss; nếu không nêu: pkcs1, hoặc pss khi token chỉ có pss
-help-sign-hash = Hàm băm của chữ ký: sha256, sha384 hoặc sha512; nếu không nêu: hàm hợp với khóa (sha256 với RSA). Trường ký của PDF có thể đòi hàm khác
+help-sign-hash = Hàm băm của chữ ký: sha256, sha384 hoặc sha512; nếu không nêu: hàm hợp với khóa (sha256 với RSA). Ô chữ ký của PDF có thể đòi hàm khác
 help-sign-appearance = Với PDF: hiển thị chữ ký trên trang; kiểu: plain, person, agency, copy, attachment, incoming, number-and-date hoặc mẫu của riêng bạn
 help-sign-page = Với PDF: trang hiển thị, đếm từ 1, hoặc last là trang cuối; mỗi mẫu có trang thường dùng
 help-sign-rectangle = Với PDF: vị trí, tính bằng point từ góc dưới bên trái của trang: x1,y1,x2,y2
@@ -136,7 +136,7 @@ help-sign-location = Với PDF: nơi ký
 help-sign-detached = Với CAdES: chỉ ghi chữ ký, không kèm nội dung
 help-sign-parallel = Với CAdES: các tệp là chữ ký; thêm một chữ ký bên cạnh các chữ ký đã có
 help-sign-content = Với --parallel: tệp nội dung của chữ ký không chứa nội dung bên trong
-help-sign-countersign = Với CAdES: các tệp là chữ ký của một người; thêm chữ ký đối chứng xác nhận chữ ký ấy
+help-sign-countersign = Với CAdES: các tệp là chữ ký của một người; thêm chữ ký xác nhận (counter-signature) lên chữ ký ấy
 help-sign-enveloping = Với XAdES: đặt nội dung vào trong chữ ký; lớn nhất 149 MiB, như jades và jades-json, vì kết quả phải kiểm tra được
 help-sign-template = Với xmldsig: general (mặc định), tax-declaration (tờ khai thuế), tax-registration (đăng ký thuế điện tử), e-invoice (hóa đơn, bên bán), e-invoice-buyer (bên mua), e-invoice-tax-authority (cơ quan thuế), e-invoice-notice (thông báo về hóa đơn, người nộp thuế), e-invoice-notice-tax-authority (cơ quan thuế), hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml
 

@@ -483,7 +483,7 @@ fn what_is_told_speaks_of_what_was_asked() {
         let words = ["--parallel", "--content", other.to_str().unwrap()];
         told(sign(&alone, &words), 2, "--content", "sign --help");
         let said = if vi {
-            "không có khóa quản lý"
+            "không có khóa quản trị"
         } else {
             "has no management key"
         };

@@ -80,7 +80,7 @@ format-pades = PAdES: chữ ký nằm trong tệp PDF
 format-cades-attached = CAdES: tệp chữ ký chứa cả tài liệu
 format-cades-detached = CAdES: tệp chữ ký tách rời tài liệu
 format-cades-parallel = CAdES: thêm một chữ ký bên cạnh các chữ ký đã có trong tệp
-format-cades-counter = CAdES: chữ ký đối chứng xác nhận chữ ký đã có trong tệp
+format-cades-counter = CAdES: chữ ký xác nhận (counter-signature) lên chữ ký đã có trong tệp
 format-xades-enveloped = XAdES: chữ ký nằm trong tài liệu XML
 format-xades-enveloping = XAdES: tệp chữ ký chứa cả tài liệu
 format-xades-detached = XAdES: tệp chữ ký tách rời tài liệu
@@ -179,7 +179,7 @@ help =
     Cách dùng: trien-prompt [--help | --version]
 
     Mã thoát: 0 đã hỏi xong · 2 dùng sai · 3 không có màn hình hoặc dịch vụ nói sai giao thức
-error-arguments = không nhận tham số nào ngoài --help và --version
+error-arguments = không nhận đối số nào ngoài --help và --version
 error-not-a-daemon = chương trình này do dịch vụ Triện chạy, không chạy bằng tay; hãy dùng “trien daemon”
 error-silent = dịch vụ Triện đã chạy chương trình này nhưng không gửi câu hỏi nào
 error-too-long = dịch vụ Triện gửi một thông điệp quá dài; hãy kiểm tra xem các phần có cùng phiên bản không
