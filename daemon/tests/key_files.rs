@@ -288,6 +288,21 @@ fn what_is_no_key_or_not_one_key_is_told() {
         bench.read("x448.pem", None),
         Err(KeyFileError::Unsupported(_))
     ));
+    // It is sound, as many an old one is; whoever reads that it is damaged looks for another copy.
+    for bits in ["1024", "2047"] {
+        let size = format!("rsa_keygen_bits:{bits}");
+        bench.openssl(&[
+            "genpkey",
+            "-algorithm",
+            "RSA",
+            "-pkeyopt",
+            &size,
+            "-out",
+            "short.pem",
+        ]);
+        let short = KeyFileError::Unsupported(format!("rsa:{bits}"));
+        assert_eq!(bench.read("short.pem", None).unwrap_err(), short);
+    }
     bench.pkcs12("costly.p12", "x", &["-iter", "5000001", "-nomac", "-legacy"]);
     assert_eq!(
         bench.read("costly.p12", Some("x")).unwrap_err(),

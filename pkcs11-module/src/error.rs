@@ -121,12 +121,14 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::DeviceMemory,
             StoreError::Gone => Self::DeviceRemoved,
+            StoreError::Barred => Self::TokenNotRecognized,
             StoreError::PinIncorrect => Self::PinIncorrect,
             StoreError::PinLocked => Self::PinLocked,
             StoreError::PinNotSet => Self::UserPinNotInitialized,
             StoreError::ReadOnly => Self::TokenWriteProtected,
             StoreError::Busy | StoreError::Profile => Self::FunctionFailed,
             StoreError::Corrupt(_) | StoreError::Io(_) => Self::DeviceError,
+            StoreError::Memory => Self::HostMemory,
             StoreError::Random => Self::General,
         }
     }

@@ -4,14 +4,14 @@
 //! in it, and another free one appears; tokens of other processes get slots of their own.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cryptoki_sys::*;
 
 use crate::error::{Error, Result};
 use crate::library::Handles;
-use crate::store::{Pin, Profile, Serial, folder};
+use crate::store::{Pin, Profile, Serial, StoreError, folder};
 use crate::token::Token;
 
 /// What a slot holds.
@@ -20,7 +20,13 @@ pub(crate) enum Slot {
     /// A token of which there is a folder.
     Token(Arc<Token>),
     /// A folder whose header cannot be read.
-    Unreadable(Serial),
+    Unreadable {
+        serial: Serial,
+        /// For want of rights.
+        barred: bool,
+    },
+    /// The folder of all tokens may not be read.
+    Closed,
     /// The token that was here has been taken away.
     Empty,
     /// Nothing yet: `C_InitToken` makes a token here.
@@ -30,6 +36,8 @@ pub(crate) enum Slot {
 /// All slots, by number.
 pub(crate) struct Slots {
     slots: Vec<Slot>,
+    /// Where the tokens are, as it was when they were looked for first: the host may go to another folder meanwhile.
+    folder: Option<PathBuf>,
     /// Whose token was taken away, until their sessions are closed.
     emptied: Vec<CK_SLOT_ID>,
     /// Whose token came or went since somebody was told (section 5.5.3, `C_WaitForSlotEvent`).
@@ -41,6 +49,7 @@ impl Slots {
     pub(crate) fn new(handles: Handles) -> Self {
         Self {
             slots: Vec::new(),
+            folder: None,
             emptied: Vec::new(),
             events: BTreeSet::new(),
             handles,
@@ -49,7 +58,10 @@ impl Slots {
 
     /// Looks at the folder: new tokens get slots, vanished ones leave theirs empty, and there is one free slot.
     pub(crate) fn refresh(&mut self) -> Result<()> {
-        let tokens = folder::tokens()?;
+        let Some((tokens, serials)) = self.scan()? else {
+            self.have(Slot::Free, |slot| matches!(slot, Slot::Free));
+            return Ok(());
+        };
         let is_first_look = self.slots.is_empty();
         for number in 0..self.slots.len() {
             match &self.slots[number] {
@@ -59,14 +71,15 @@ impl Slots {
                     self.emptied.push(number as CK_SLOT_ID);
                     self.empty(number);
                 }
-                Slot::Unreadable(serial) if !folder::is_there(&tokens, *serial) => self.empty(number),
+                Slot::Closed => self.empty(number),
+                Slot::Unreadable { serial, .. } if !folder::is_there(&tokens, *serial) => self.empty(number),
                 // It may have been repaired, or was only busy.
-                Slot::Unreadable(serial) => self.slots[number] = self.look(&tokens, *serial).1,
+                Slot::Unreadable { serial, .. } => self.slots[number] = self.look(&tokens, *serial).1,
                 _ => {}
             }
         }
         let mut found = Vec::new();
-        for serial in folder::scan(&tokens)? {
+        for serial in serials {
             if !self.slots.iter().any(|slot| slot.serial() == Some(serial)) {
                 found.push(self.look(&tokens, serial));
             }
@@ -80,10 +93,36 @@ impl Slots {
             }
             self.slots.push(slot);
         }
-        if !self.slots.iter().any(|slot| matches!(slot, Slot::Free)) {
-            self.slots.push(Slot::Free);
-        }
+        self.have(Slot::Free, |slot| matches!(slot, Slot::Free));
         Ok(())
+    }
+
+    /// Which tokens there are. Where the user may not know, a slot says so, and where he has no home there are none: a list
+    /// of slots that failed would take those of all other modules along, where a host makes one of all (p11-kit's proxy).
+    fn scan(&mut self) -> Result<Option<(PathBuf, Vec<Serial>)>> {
+        let Ok(tokens) = self.folder() else {
+            return Ok(None);
+        };
+        match folder::scan(&tokens) {
+            Ok(serials) => Ok(Some((tokens, serials))),
+            Err(StoreError::Barred) => {
+                self.have(Slot::Closed, |slot| matches!(slot, Slot::Closed));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Has one slot of a kind.
+    fn have(&mut self, one: Slot, is_one: impl Fn(&Slot) -> bool) {
+        if !self.slots.iter().any(is_one) {
+            self.slots.push(one);
+        }
+    }
+
+    fn folder(&mut self) -> Result<PathBuf> {
+        let known = self.folder.take().map_or_else(folder::tokens, Ok)?;
+        Ok(self.folder.insert(known).clone())
     }
 
     fn look(&self, tokens: &Path, serial: Serial) -> (u64, Slot) {
@@ -92,7 +131,8 @@ impl Slots {
             Ok((created, token)) => (created, Slot::Token(Arc::new(token))),
             Err(error) => {
                 tracing::error!(%serial, %error, "token cannot be read");
-                (u64::MAX, Slot::Unreadable(serial))
+                let barred = matches!(error, StoreError::Barred);
+                (u64::MAX, Slot::Unreadable { serial, barred })
             }
         }
     }
@@ -115,7 +155,7 @@ impl Slots {
     /// The numbers of the slots as `C_GetSlotList` lists them: tokens, then the free slot.
     pub(crate) fn numbers(&self, only_with_token: bool) -> Vec<CK_SLOT_ID> {
         let rank = |slot: &Slot| match slot {
-            Slot::Token(_) | Slot::Unreadable(_) => 0,
+            Slot::Token(_) | Slot::Unreadable { .. } | Slot::Closed => 0,
             Slot::Empty => 1,
             Slot::Free => 2,
         };
@@ -140,7 +180,7 @@ impl Slots {
     pub(crate) fn token(&mut self, number: CK_SLOT_ID) -> Result<Arc<Token>> {
         match self.slot(number)? {
             Slot::Token(token) => Ok(token),
-            Slot::Unreadable(_) | Slot::Free => Err(Error::TokenNotRecognized),
+            Slot::Unreadable { .. } | Slot::Closed | Slot::Free => Err(Error::TokenNotRecognized),
             Slot::Empty => Err(Error::TokenNotPresent),
         }
     }
@@ -160,7 +200,7 @@ impl Slots {
     pub(crate) fn make_token(&mut self, number: CK_SLOT_ID, label: [u8; 32], pin: &Pin) -> Result<()> {
         let index = usize::try_from(number).map_err(|_| Error::SlotIdInvalid)?;
         let profile = Profile::from_environment()?.unwrap_or_default();
-        let vault = folder::create(&folder::tokens()?, label, profile, pin)?;
+        let vault = folder::create(&self.folder()?, label, profile, pin)?;
         let (_, token) = Token::open(vault, self.handles.clone())?;
         self.slots[index] = Slot::Token(Arc::new(token));
         self.slots.push(Slot::Free);
@@ -172,8 +212,8 @@ impl Slot {
     fn serial(&self) -> Option<Serial> {
         match self {
             Self::Token(token) => Some(token.serial()),
-            Self::Unreadable(serial) => Some(*serial),
-            Self::Empty | Self::Free => None,
+            Self::Unreadable { serial, .. } => Some(*serial),
+            Self::Closed | Self::Empty | Self::Free => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 mod harness;
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -12,7 +12,8 @@ use cryptoki::error::RvError;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::Attribute;
 use cryptoki::session::{SessionState, UserType};
-use harness::{PIN, SO_PIN, actor, load, module, new_token, pin, role, rsa_pair, rv, user_session};
+use harness::{PIN, SO_PIN, actor, data, load, module, new_token, pin, role, rsa_pair, rv, user_session};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 alone! {
     fn a_free_slot_comes_last_and_tokens_keep_their_slots(_home) {
@@ -54,6 +55,84 @@ alone! {
             }
         }
         assert!(seen > 0);
+    }
+
+    /// Rights are no damage: whoever reads that a token is corrupt puts a backup over one that is sound.
+    fn what_may_not_be_read_is_not_called_corrupt(home) {
+        let mut library = load();
+        let slot = new_token(&library, "token");
+        // An empty journal is as good as none.
+        user_session(&library, slot).create_object(&data("x", true, b"x")).unwrap();
+        // Who may read everything has nothing to be told.
+        let all = capabilities(None).unwrap();
+        set_capabilities(None, CapabilitySets { effective: CapabilitySet::empty(), ..all }).unwrap();
+        let tokens = home.join("data/tokens");
+        let folder = std::fs::read_dir(&tokens).unwrap().next().unwrap().unwrap().path();
+        let set = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        let files = ["token.db", "token.db-journal", "tries"].map(|file| (folder.join(file), 0o600));
+        for (path, mode) in files.into_iter().chain([(folder.clone(), 0o700)]) {
+            library.finalize().unwrap();
+            set(&path, 0);
+            library = load();
+            assert_eq!(library.get_slots_with_token().unwrap().len(), 2);
+            assert_eq!(rv(library.get_token_info(slot)), RvError::TokenNotRecognized, "{}", path.display());
+            let described = library.get_slot_info(slot).unwrap().slot_description().to_owned();
+            assert!(described.ends_with(", no right to read it"), "{described}");
+            set(&path, mode);
+            assert_eq!(library.get_slots_with_token().unwrap().len(), 2);
+            assert!(library.get_token_info(slot).unwrap().token_initialized());
+        }
+        // A list of slots that failed would take those of other modules along, where p11-kit makes one of all.
+        library.finalize().unwrap();
+        set(&tokens, 0);
+        library = load();
+        let slots = library.get_slots_with_token().unwrap();
+        assert_eq!(rv(library.get_token_info(slots[0])), RvError::TokenNotRecognized);
+        let described = library.get_slot_info(slots[0]).unwrap().slot_description().to_owned();
+        assert_eq!(described, "Trien software tokens, no right to read it");
+        assert_eq!(rv(library.init_token(slots[1], &pin(SO_PIN), "token")), RvError::TokenNotRecognized);
+        set(&tokens, 0o700);
+        let slots = library.get_slots_with_token().unwrap();
+        assert_eq!(slots.len(), 2);
+        assert_eq!(library.get_token_info(slots[0]).unwrap().label(), "token");
+    }
+
+    /// As of a token that comes from a repository.
+    fn whoever_may_use_a_token_may_use_the_journal_that_another_makes(home) {
+        let library = load();
+        new_token(&library, "token");
+        library.finalize().unwrap();
+        let folder = std::fs::read_dir(home.join("data/tokens")).unwrap().next().unwrap().unwrap().path();
+        let [store, journal] = ["token.db", "token.db-journal"].map(|file| folder.join(file));
+        std::fs::remove_file(&journal).unwrap();
+        std::fs::set_permissions(&store, PermissionsExt::from_mode(0o660)).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&store, Some(65534), Some(65534)).unwrap();
+        }
+        assert_eq!(load().get_slots_with_token().unwrap().len(), 2);
+        let rights = |file: &Path| {
+            let found = std::fs::metadata(file).unwrap();
+            (found.uid(), found.gid(), found.permissions().mode())
+        };
+        assert_eq!(rights(&journal), rights(&store));
+    }
+
+    fn a_token_stays_where_it_is_wherever_its_host_goes(home) {
+        let test = "a_token_stays_where_it_is_wherever_its_host_goes";
+        let library = load();
+        if role().is_some() {
+            let slot = library.get_slots_with_token().unwrap()[0];
+            std::env::set_current_dir("/").unwrap();
+            user_session(&library, slot).create_object(&data("here", true, b"x")).unwrap();
+            assert_eq!(library.get_slots_with_token().unwrap()[0], slot);
+            new_token(&library, "another");
+            return;
+        }
+        new_token(&library, "token");
+        let mut child = actor(test, home, "host");
+        child.env("TRIEN_HOME", home.file_name().unwrap()).current_dir(home.parent().unwrap());
+        assert!(child.status().unwrap().success());
+        assert_eq!(library.get_slots_with_token().unwrap().len(), 3);
     }
 
     fn a_token_of_another_process_appears_without_a_restart(home) {

@@ -12,6 +12,7 @@ use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::{SessionState, UserType};
 use cryptoki::slot::Slot;
 use harness::{PIN, SO_PIN, actor, data, ec_pair, load, new_token, pin, role, rv, user_session};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// `user_pin_count_low`, `user_pin_final_try`, `user_pin_locked`.
 fn user_flags(library: &Pkcs11, slot: Slot) -> (bool, bool, bool) {
@@ -141,6 +142,32 @@ alone! {
             !String::from_utf8_lossy(&said).contains("answered")
         });
         assert!(interrupted);
+    }
+
+    /// As in a container with too narrow a limit.
+    fn a_pin_that_there_is_no_memory_to_look_at_is_no_try(home) {
+        let test = "a_pin_that_there_is_no_memory_to_look_at_is_no_try";
+        let library = load();
+        if role().is_none() {
+            new_token(&library, "token");
+            assert!(actor(test, home, "poor").status().unwrap().success());
+            return;
+        }
+        // A process that has derived nothing yet has nothing left over of it.
+        let slot = library.get_slots_with_token().unwrap()[0];
+        let session = library.open_rw_session(slot).unwrap();
+        let pages: u64 = std::fs::read_to_string("/proc/self/statm").unwrap()
+            .split(' ').nth(5).unwrap().parse().unwrap();
+        let unlimited = getrlimit(Resource::Data);
+        let limit = |current| setrlimit(Resource::Data, Rlimit { current, ..unlimited }).unwrap();
+        limit(Some(pages * 4096 + (16 << 20)));
+        for _ in 0..12 {
+            assert_eq!(rv(session.login(UserType::User, Some(&pin(PIN)))), RvError::HostMemory);
+        }
+        assert_eq!(rv(session.set_pin(&pin(PIN), &pin("new pin"))), RvError::HostMemory);
+        assert_eq!(user_flags(&library, slot), (false, false, false));
+        limit(unlimited.current);
+        session.login(UserType::User, Some(&pin(PIN))).unwrap();
     }
 
     fn a_pin_has_four_to_sixty_four_bytes(_home) {

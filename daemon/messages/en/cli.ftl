@@ -341,6 +341,7 @@ doctor-token = Token { $token } is ready.
 doctor-token-no-certificate = Token { $token } shows no certificate to sign with.
 doctor-token-damaged = Token { $token }: store corrupt; some of what is on it cannot be read.
 doctor-token-unreadable = { $token }: store corrupt, the token cannot be read.
+doctor-token-barred = { $token }: this user has no right to read it.
 doctor-pin-locked = Token { $token }: its PIN is locked.
 doctor-pin-to-be-changed = Token { $token }: its PIN must be changed first.
 doctor-pin-not-set = Token { $token } has no PIN yet.

@@ -81,8 +81,12 @@ error-pin-not-set = The token has no PIN yet.
 error-pin-not-set-remedy = Have the token set up by its provider; nothing was tried on it.
 error-token-full = There is no room left on the token.
 error-token-full-remedy = Delete what is no longer needed with the token's own program, or ask your provider for another token.
+error-token-full-disk = There is no room left on the disk that the software token lies on.
+error-token-full-disk-remedy = Make room there, and try again. Nothing was changed.
 error-token-read-only = The token is protected against changes.
 error-token-read-only-remedy = Ask your provider how the token is opened for changes.
+error-token-read-only-disk = The software token may not be written to: its disk is read-only, or its files are another user's.
+error-token-read-only-disk-remedy = Make its folder writable for this user, for a login counts its tries there; or copy the folder to where it is, and set TRIEN_HOME. Nothing was changed.
 
 error-document-altered = An earlier signature does not hold, is broken or cannot be checked, or the document was changed after it.
 error-document-altered-remedy = See "trien verify" on the file. Ask for the document as it was signed; or sign it as it is with --despite-changes.

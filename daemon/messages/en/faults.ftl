@@ -19,6 +19,11 @@ argument-no-preset = There is no preset "{ $name }".
 argument-preset-name = That cannot be the name of a preset: letters without accents, digits, "-" and "_" only.
 argument-preset = The preset "{ $name }" cannot be used: { $reason }.
 argument-value-missing = The preset "{ $name }" needs the value "{ $value }".
+argument-value-unknown =
+    The preset "{ $name }" has no place for a value "{ $value }"{ $takes ->
+        [nothing] .
+       *[some] ; it has: { $known }.
+    }
 argument-picture-missing = The preset "{ $name }" needs a picture (PNG).
 argument-picture = The picture cannot be used: it is no PNG, or it is broken or too large.
 argument-picture-elsewhere = The picture of a preset has to lie in the folder of the preset's file.
@@ -38,6 +43,7 @@ argument-field-name = This name of a field cannot be used.
 argument-field-place = A field that is there has a place of its own.
 argument-field-signed = This field is signed already.
 argument-no-such-field = The document has no signature field of this name.
+argument-no-field-to-lock = The document has no field "{ $name }" to lock.
 argument-text-too-long = The reason or the location is too long.
 
 locked-certified = The author has certified the document and allows no change (DocMDP, P = 1).

@@ -341,6 +341,7 @@ doctor-token = Thiết bị { $token } đã sẵn sàng.
 doctor-token-no-certificate = Thiết bị { $token } không cho thấy chứng thư số nào để ký.
 doctor-token-damaged = Thiết bị { $token }: kho dữ liệu bị hỏng; một phần nội dung không đọc được.
 doctor-token-unreadable = { $token }: kho dữ liệu bị hỏng, không đọc được token.
+doctor-token-barred = { $token }: người dùng này không có quyền đọc.
 doctor-pin-locked = Thiết bị { $token }: mã PIN đã bị khóa.
 doctor-pin-to-be-changed = Thiết bị { $token }: phải đổi mã PIN trước.
 doctor-pin-not-set = Thiết bị { $token } chưa được đặt mã PIN.

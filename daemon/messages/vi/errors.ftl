@@ -81,8 +81,12 @@ error-pin-not-set = Thiết bị chưa được đặt mã PIN.
 error-pin-not-set-remedy = Hãy nhờ nhà cung cấp thiết lập thiết bị; chưa có thao tác nào được thực hiện trên đó.
 error-token-full = Thiết bị không còn chỗ trống.
 error-token-full-remedy = Hãy xóa những gì không còn dùng bằng phần mềm của thiết bị, hoặc hỏi nhà cung cấp về thiết bị khác.
+error-token-full-disk = Ổ đĩa chứa token phần mềm đã hết dung lượng.
+error-token-full-disk-remedy = Hãy giải phóng dung lượng rồi thử lại. Chưa có gì thay đổi.
 error-token-read-only = Thiết bị đang được bảo vệ, không cho thay đổi.
 error-token-read-only-remedy = Hãy hỏi nhà cung cấp cách mở thiết bị để thay đổi.
+error-token-read-only-disk = Không được ghi vào token phần mềm: ổ đĩa chứa nó chỉ cho đọc, hoặc tệp của nó thuộc người dùng khác.
+error-token-read-only-disk-remedy = Hãy cho người dùng này quyền ghi vào thư mục của token, vì mỗi lần đăng nhập đều ghi số lần thử vào đó; hoặc chép thư mục đến nơi ghi được rồi đặt TRIEN_HOME. Chưa có gì thay đổi.
 
 error-document-altered = Chữ ký có trước không còn giá trị, bị hỏng hoặc không kiểm tra được, hoặc tài liệu đã bị thay đổi sau chữ ký đó.
 error-document-altered-remedy = Hãy xem bằng "trien verify". Xin lại tài liệu đúng như khi được ký; hoặc ký tài liệu như hiện có với --despite-changes.

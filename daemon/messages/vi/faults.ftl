@@ -19,6 +19,11 @@ argument-no-preset = Không có kiểu hiển thị (preset) nào tên là "{ $n
 argument-preset-name = Đó không thể là tên của một kiểu hiển thị (preset): chỉ dùng chữ cái không dấu, chữ số, "-" và "_".
 argument-preset = Không dùng được kiểu hiển thị (preset) "{ $name }": { $reason }.
 argument-value-missing = Kiểu hiển thị (preset) "{ $name }" cần giá trị "{ $value }".
+argument-value-unknown =
+    Kiểu hiển thị (preset) "{ $name }" không có chỗ cho giá trị "{ $value }"{ $takes ->
+        [nothing] .
+       *[some] ; các giá trị của nó: { $known }.
+    }
 argument-picture-missing = Kiểu hiển thị (preset) "{ $name }" cần một hình ảnh (PNG).
 argument-picture = Không dùng được hình ảnh: tệp không phải PNG, bị hỏng hoặc quá lớn.
 argument-picture-elsewhere = Hình ảnh của một kiểu hiển thị (preset) phải nằm cùng thư mục với tệp của kiểu đó.
@@ -38,6 +43,7 @@ argument-field-name = Không dùng được tên ô chữ ký này.
 argument-field-place = Ô chữ ký có sẵn đã có chỗ của nó, không đặt chỗ khác được.
 argument-field-signed = Ô chữ ký này đã được ký rồi.
 argument-no-such-field = Tài liệu không có ô chữ ký nào mang tên này.
+argument-no-field-to-lock = Tài liệu không có ô nào tên "{ $name }" để khóa.
 argument-text-too-long = Lý do hoặc nơi ký quá dài.
 
 locked-certified = Tác giả đã chứng thực tài liệu và không cho thay đổi gì nữa (DocMDP, P = 1).

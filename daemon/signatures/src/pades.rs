@@ -162,6 +162,9 @@ pub enum PadesError {
     /// The field has a signature.
     #[error("the field is signed already")]
     FieldSigned,
+    /// The form has no field of this name, which is to be locked.
+    #[error("the document has no field \"{0}\" to lock")]
+    NoFieldToLock(String),
     /// The form has no signature field of this name, or more than one.
     #[error("the document has no such signature field")]
     NoSuchField,

@@ -460,8 +460,15 @@ fn an_archive_file_stays_one() {
 
 /// A document with a waiting field of its author's.
 fn waiting(more: &str) -> Vec<u8> {
+    waiting_with("", more)
+}
+
+/// The same with another field in the form, which is to be filled in.
+fn waiting_with(other: &str, more: &str) -> Vec<u8> {
     let mut draft = Draft::with_text("");
-    draft.extend(1, "/AcroForm << /Fields [7 0 R] >>");
+    draft.extend(1, &format!("/AcroForm << /Fields [7 0 R {other}] >>"));
+    draft.set(8, "<< /FT /Tx /T (Khac) /Kids [9 0 R] >>");
+    draft.set(9, "<< /Parent 8 0 R /FT /Tx /T (Ten) >>");
     draft.extend(3, "/Annots [7 0 R]");
     draft.set(
         7,
@@ -613,7 +620,7 @@ fn locked_fields_are_not_signed() {
         (FieldLock::Exclude(vec!["ChoKy".to_owned()]), false),
     ] {
         let locked: &'static FieldLock = Box::leak(Box::new(lock.clone()));
-        let signed = sign(&waiting(""), |request| request.lock = Some(locked));
+        let signed = sign(&waiting_with("8 0 R", ""), |request| request.lock = Some(locked));
         assert_good("locking", &signed, 1);
         let second = try_to_sign(&signed, in_field("ChoKy", &look)).map(drop);
         assert_eq!(
@@ -625,6 +632,13 @@ fn locked_fields_are_not_signed() {
             },
             "{lock:?}"
         );
+    }
+    // One below another is named with it; one that is not there was meant to be another.
+    for (name, is_there) in [("Khac.Ten", true), ("Ten", false), ("Choky", false)] {
+        let lock: &'static FieldLock = Box::leak(Box::new(FieldLock::Include(vec![name.to_owned()])));
+        let signed = try_to_sign(&waiting_with("8 0 R", ""), |request| request.lock = Some(lock));
+        let refused = PadesError::NoFieldToLock(name.to_owned());
+        assert_eq!(signed.err(), (!is_there).then_some(refused), "{name}");
     }
     // A field's own lock becomes the signature's.
     let own = sign(

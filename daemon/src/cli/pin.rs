@@ -38,7 +38,57 @@ pub struct PinArguments {
     pub pin_fd: Option<u32>,
 }
 
+/// The security officer's PIN, where a verb needs that, too.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OfficerPinArguments {
+    /// It is the first line of this file.
+    #[arg(long, conflicts_with = "so_pin_fd")]
+    so_pin_file: Option<PathBuf>,
+    /// It is the first line of this open descriptor.
+    #[arg(long)]
+    so_pin_fd: Option<u32>,
+}
+
+/// The PIN that takes another one's place.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NewPinArguments {
+    /// It is the first line of this file.
+    #[arg(long, conflicts_with = "new_pin_fd")]
+    new_pin_file: Option<PathBuf>,
+    /// It is the first line of this open descriptor.
+    #[arg(long)]
+    new_pin_fd: Option<u32>,
+}
+
+impl OfficerPinArguments {
+    /// Opens what was named, if anything was.
+    ///
+    /// # Errors
+    /// As [`PinArguments::source`].
+    pub(super) fn given(&self) -> Result<Option<OwnedFd>, CliError> {
+        given(self.so_pin_file.as_deref(), self.so_pin_fd)
+    }
+}
+
+impl NewPinArguments {
+    /// As [`OfficerPinArguments::given`].
+    ///
+    /// # Errors
+    /// As [`PinArguments::source`].
+    pub(super) fn given(&self) -> Result<Option<OwnedFd>, CliError> {
+        given(self.new_pin_file.as_deref(), self.new_pin_fd)
+    }
+}
+
 impl PinArguments {
+    /// As [`OfficerPinArguments::given`], of a PIN that is set.
+    ///
+    /// # Errors
+    /// As [`Self::source`].
+    pub(super) fn given(&self) -> Result<Option<OwnedFd>, CliError> {
+        given(self.pin_file.as_deref(), self.pin_fd)
+    }
+
     /// The PIN comes from a file or descriptor, and not from somebody who sees which token asks for it.
     pub(super) const fn is_given(&self) -> bool {
         self.pin_file.is_some() || self.pin_fd.is_some()
@@ -49,18 +99,15 @@ impl PinArguments {
     /// # Errors
     /// Failure if the file or descriptor cannot be opened.
     pub(super) fn source(&self, shell: &Shell) -> Result<Arc<dyn PinSource>, CliError> {
-        let given = match (&self.pin_file, self.pin_fd) {
-            (Some(file), _) => {
-                let opened = open(file)?;
-                if is_for_everybody(&opened) {
-                    let facts = arguments([("file", file.display().to_string())]);
-                    shell.note("pin-file-readable", &facts);
-                }
-                opened
-            }
-            (None, Some(number)) => inherited(number)?,
-            (None, None) => return Ok(Arc::new(TerminalPin::new(shell.language))),
+        let Some(given) = self.given()? else {
+            return Ok(Arc::new(TerminalPin::new(shell.language)));
         };
+        if let Some(file) = &self.pin_file
+            && is_for_everybody(&given)
+        {
+            let facts = arguments([("file", file.display().to_string())]);
+            shell.note("pin-file-readable", &facts);
+        }
         let kept = given
             .try_clone()
             .map_err(|error| CliError::io("pin-no-pipe", &error))?;
@@ -69,6 +116,14 @@ impl PinArguments {
             kept,
             told_in: (!shell.json).then_some(shell.language),
         }))
+    }
+}
+
+fn given(file: Option<&Path>, number: Option<u32>) -> Result<Option<OwnedFd>, CliError> {
+    match (file, number) {
+        (Some(file), _) => open(file).map(Some),
+        (None, Some(number)) => inherited(number).map(Some),
+        (None, None) => Ok(None),
     }
 }
 

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
-use trien_protocol::error::ErrorCode;
 
 use super::issuer::{self, Issuer};
-use super::pin::{self, PinArguments};
+use super::pin::{self, NewPinArguments, OfficerPinArguments, PinArguments};
+use super::shell::complain;
 use super::sign::failed;
 use super::{CliError, Shell, wording};
 use crate::jobs::JobError;
@@ -46,17 +46,21 @@ pub enum TokenCommand {
         #[arg(long, required_unless_present = "from_spec", conflicts_with = "from_spec")]
         label: Option<String>,
         /// Tokens, keys and certificates from one file.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "pin_file", "so_pin_file"])]
+        #[arg(
+            long,
+            value_name = "FILE",
+            conflicts_with_all = ["profile", "pin_file", "pin_fd", "so_pin_file", "so_pin_fd"]
+        )]
         from_spec: Option<PathBuf>,
         /// Which token of the field it imitates.
         #[arg(long, value_parser = PossibleValuesParser::new(TokenProfile::ALL.map(TokenProfile::name)))]
         profile: Option<String>,
         /// The user's PIN.
-        #[arg(long)]
-        pin_file: Option<PathBuf>,
+        #[command(flatten)]
+        pin: PinArguments,
         /// The security officer's PIN.
-        #[arg(long)]
-        so_pin_file: Option<PathBuf>,
+        #[command(flatten)]
+        officer: OfficerPinArguments,
     },
     /// Saves a whole software token.
     ExportStore {
@@ -108,8 +112,8 @@ pub enum TokenCommand {
         #[command(flatten)]
         pin: PinArguments,
         /// The new PIN.
-        #[arg(long, value_name = "FILE")]
-        new_pin_file: Option<PathBuf>,
+        #[command(flatten)]
+        new: NewPinArguments,
     },
     /// Sets a new PIN on a token that has locked it.
     Unblock {
@@ -117,11 +121,11 @@ pub enum TokenCommand {
         #[arg(long)]
         token: String,
         /// The security officer's PIN.
-        #[arg(long, value_name = "FILE")]
-        so_pin_file: Option<PathBuf>,
+        #[command(flatten)]
+        officer: OfficerPinArguments,
         /// The new PIN.
-        #[arg(long, value_name = "FILE")]
-        new_pin_file: Option<PathBuf>,
+        #[command(flatten)]
+        new: NewPinArguments,
     },
     /// Switches a module on again.
     EnableModule {
@@ -163,57 +167,25 @@ pub enum TokenCommand {
     },
 }
 
-impl TokenCommand {
-    /// The label or serial number of the token that it writes to, if it does.
-    fn changes(&self) -> Option<&str> {
-        match self {
-            Self::Import(arguments) => Some(&arguments.token),
-            Self::GenerateKey { token, .. }
-            | Self::ChangePin { token, .. }
-            | Self::Unblock { token, .. }
-            | Self::Install { token, .. } => Some(token),
-            _ => None,
-        }
-    }
-}
-
 /// Runs one of them.
 ///
 /// # Errors
 /// What the person has to know.
 pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
-    let changed = command.changes().map(str::to_owned);
-    let outcome = perform(command, shell).await;
-    match (outcome, changed) {
-        (Err(error), Some(token)) if is_of_room(&error) && backup::lies_here(&token, shell).await => {
-            Err(error.reworded(wording::of_software))
-        }
-        (outcome, _) => outcome,
-    }
-}
-
-/// What a token says that nothing can be written to; a software token says it of the disk.
-fn is_of_room(error: &CliError) -> bool {
-    [ErrorCode::TokenFull, ErrorCode::TokenReadOnly]
-        .iter()
-        .any(|code| error.is(*code))
-}
-
-async fn perform(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
     match command {
         TokenCommand::List => list(shell).await,
         TokenCommand::Init {
             label,
             from_spec,
             profile,
-            pin_file,
-            so_pin_file,
+            pin,
+            officer,
         } => match from_spec {
             Some(file) => spec::run(&file, shell).await,
             None => {
                 let profile = profile.as_deref().and_then(TokenProfile::named);
                 // An empty one is refused as any other that cannot be a label.
-                init(&label.unwrap_or_default(), profile, pin_file, so_pin_file, shell).await
+                init(&label.unwrap_or_default(), profile, &pin, &officer, shell).await
             }
         },
         TokenCommand::ExportStore { token, out } => backup::export(&token, &out, shell).await,
@@ -236,16 +208,10 @@ async fn perform(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
             };
             keys::generate(&token, &wanted, out.as_deref(), &pin, shell).await
         }
-        TokenCommand::ChangePin {
-            token,
-            pin,
-            new_pin_file,
-        } => pin_change::change(&token, &pin, new_pin_file, shell).await,
-        TokenCommand::Unblock {
-            token,
-            so_pin_file,
-            new_pin_file,
-        } => pin_change::unblock(&token, so_pin_file, new_pin_file, shell).await,
+        TokenCommand::ChangePin { token, pin, new } => pin_change::change(&token, &pin, &new, shell).await,
+        TokenCommand::Unblock { token, officer, new } => {
+            pin_change::unblock(&token, &officer, &new, shell).await
+        }
         TokenCommand::EnableModule { module } => enable_module(&module, shell),
         TokenCommand::Request {
             token,
@@ -309,7 +275,7 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
         })
         .collect();
     shell.answer(&values, || {
-        let is_told = |entry: &TokenEntry| entry.initialized || entry.damaged;
+        let is_told = |entry: &TokenEntry| entry.initialized || entry.damaged || entry.barred;
         let mut told = held.iter().filter(|(entry, _)| is_told(entry)).peekable();
         match told.peek() {
             None => shell.text("token-none", &Arguments::new()),
@@ -369,6 +335,13 @@ pub(super) fn tell_failure(shell: &Shell, module: &str, error: &crate::tokens::T
     shell.note("token-module-remedy", &arguments([("remedy", remedy)]));
 }
 
+/// Nor is a token that cannot be read.
+pub(super) fn tell_unreadable(shell: &Shell, entry: &TokenEntry) {
+    if !shell.json && (entry.damaged || entry.barred) {
+        complain(line(entry, &[], shell).trim_end());
+    }
+}
+
 fn as_json(entry: &TokenEntry) -> Value {
     json!({
         "module": entry.id.module,
@@ -380,6 +353,7 @@ fn as_json(entry: &TokenEntry) -> Value {
         "hardware": entry.hardware,
         "initialized": entry.initialized,
         "damaged": entry.damaged,
+        "barred": entry.barred,
         "pin": match entry.pin {
             // The count stands beside it, for whoever wants it.
             PinState::Tries(left) => json!(if left > 2 { PinState::Ready } else { PinState::FewTries }),
@@ -449,15 +423,18 @@ fn line(entry: &TokenEntry, issuers: &[Issuer], shell: &Shell) -> String {
     let text = |key: &str| shell.text(key, &facts);
     match (entry.initialized, entry.damaged) {
         (true, false) => text("token-line") + "\n",
-        (true, true) => text("token-line") + "; " + &text("token-damaged") + "\n" + &remedy(shell),
-        _ => text("token-unreadable") + "\n" + &remedy(shell),
+        (true, true) => {
+            text("token-line") + "; " + &text("token-damaged") + "\n" + &remedy("token-damaged-remedy", shell)
+        }
+        _ if entry.barred => text("token-barred") + "\n" + &remedy("token-barred-remedy", shell),
+        _ => text("token-unreadable") + "\n" + &remedy("token-damaged-remedy", shell),
     }
 }
 
-/// What to do about a token whose store is corrupt.
-fn remedy(shell: &Shell) -> String {
+/// What to do about a token whose store is corrupt, or may not be read.
+fn remedy(key: &str, shell: &Shell) -> String {
     let folder = shell.places.tokens_folder().display().to_string();
-    let remedy = shell.text("token-damaged-remedy", &arguments([("folder", folder)]));
+    let remedy = shell.text(key, &arguments([("folder", folder)]));
     format!("    → {remedy}\n")
 }
 
@@ -476,20 +453,20 @@ const fn pin_state(state: PinState) -> &'static str {
 async fn init(
     label: &str,
     profile: Option<TokenProfile>,
-    pin_file: Option<PathBuf>,
-    so_pin_file: Option<PathBuf>,
+    pin: &PinArguments,
+    officer: &OfficerPinArguments,
     shell: &Shell,
 ) -> Result<(), CliError> {
     check_label(label, MAX_TOKEN_LABEL)?;
     let modules = crate::service::modules(shell)?;
     // Before anybody types two PINs for nothing.
     check_free(label, &modules).await?;
-    let user = match pin_file {
-        Some(file) => pin::open(&file)?,
+    let user = match pin.given()? {
+        Some(given) => given,
         None => pin::new_pin(shell, "pin-new-user", "pin-new-repeat")?,
     };
-    let officer = match so_pin_file {
-        Some(file) => pin::open(&file)?,
+    let officer = match officer.given()? {
+        Some(given) => given,
         None => pin::new_pin(shell, "pin-new-so", "pin-new-so-repeat")?,
     };
     let _alone = staging::alone(&shell.places)?;
@@ -498,10 +475,8 @@ async fn init(
         Some(profile) => modules.imitating(profile),
         None => modules,
     };
-    let entry = modules
-        .initialize(label, officer, user)
-        .await
-        .map_err(not_initialized)?;
+    let made = modules.initialize(label, officer, user).await;
+    let entry = made.map_err(|error| not_initialized(error, shell))?;
     shell.answer(&as_json(&entry), || {
         shell.text(
             "token-made",
@@ -527,14 +502,16 @@ async fn check_free(label: &str, modules: &Modules) -> Result<(), CliError> {
     Ok(())
 }
 
-fn not_initialized(error: InitializeError) -> CliError {
+fn not_initialized(error: InitializeError, shell: &Shell) -> CliError {
     match error {
-        InitializeError::NoFreeSlot => CliError::failed("token-no-free-slot", Arguments::new()),
+        InitializeError::NoFreeSlot => {
+            CliError::failed("token-no-free-slot", staging::many(&shell.places.tokens_folder()))
+        }
         InitializeError::SecurityOfficerPinInvalid => {
             CliError::failed("token-so-pin-invalid", Arguments::new())
         }
-        InitializeError::UserPinInvalid => failed(&JobError::PinInvalid),
-        InitializeError::Token(error) => failed(&error.into()).reworded(wording::of_software),
+        InitializeError::UserPinInvalid => CliError::failed("token-user-pin-invalid", Arguments::new()),
+        InitializeError::Token(error) => failed(&error.into()),
     }
 }
 

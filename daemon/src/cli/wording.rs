@@ -62,19 +62,6 @@ pub(super) fn at_the_shell(mut object: ErrorObject) -> ErrorObject {
     object
 }
 
-/// Of a software token that is being made or changed: what its module says of the token is what the disk said to the module.
-pub(super) fn of_software(mut object: ErrorObject) -> ErrorObject {
-    let key = match object.data.code {
-        ErrorCode::TokenFull => "token-disk-full",
-        ErrorCode::TokenReadOnly => "token-disk-read-only",
-        _ => return object,
-    };
-    object.data.message = bilingual(key);
-    object.data.remedy = bilingual(&format!("{key}-remedy"));
-    object.message.clone_from(&object.data.message.en);
-    object
-}
-
 /// Of `trien sign`. The code stays the one that a page would have got. A fault that has words of its own keeps them, and
 /// needs no detail for developers beside them.
 pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> ErrorObject {

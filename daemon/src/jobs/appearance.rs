@@ -3,7 +3,7 @@
 //! The presets that come with Triện lie in `daemon/appearances`; the person may put more, or others of the same name,
 //! into the folder `appearances` beside the configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -139,6 +139,19 @@ struct Text {
     required: Vec<String>,
 }
 
+impl Text {
+    /// The values that it has a place for, in either language.
+    fn names(&self) -> BTreeSet<&str> {
+        let lines = self.vi.iter().chain(&self.en);
+        let placed = lines.flat_map(|line| line.split('{').skip(1));
+        let placed = placed.filter_map(|rest| Some(rest.split_once('}')?.0));
+        placed.chain(self.required.iter().map(String::as_str)).collect()
+    }
+}
+
+/// What the signer, the clock and the request itself say, each in its place.
+const OWN: [&str; 7] = ["signer", "organization", "reason", "time", "day", "month", "year"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum PresetAlign {
@@ -178,6 +191,18 @@ impl Appearance {
         if let Some(value) = preset.text.required.iter().find(missing) {
             let (preset, value) = (name.to_owned(), value.clone());
             return Err(Argument::ValueMissing { preset, value }.into());
+        }
+        // What is left out for a slip of the pen would be missing in what is signed.
+        let own = |name: &String| OWN.contains(&name.as_str());
+        let known = preset.text.names();
+        if let Some(value) = wanted
+            .values
+            .keys()
+            .find(|name| !own(name) && !known.contains(name.as_str()))
+        {
+            let known: Vec<_> = known.into_iter().filter(|name| !OWN.contains(name)).collect();
+            let (preset, value, known) = (name.to_owned(), value.clone(), known.join(", "));
+            return Err(Argument::ValueUnknown { preset, value, known }.into());
         }
         let own_picture = preset.look.picture.as_ref().filter(|_| is_own);
         let png = match (&wanted.image, own_picture) {
@@ -304,24 +329,21 @@ impl Appearance {
     ) -> BTreeMap<String, String> {
         let subject = signer.subject();
         let local = in_vietnam(at);
-        let own = [
-            ("signer", Some(subject.common_name.unwrap_or(subject.rfc4514))),
-            ("organization", subject.organization),
-            ("reason", reason.map(str::to_owned)),
-            ("time", Some(time_in_vietnam(at))),
-            ("day", Some(format!("{:02}", local.day()))),
-            ("month", Some(format!("{:02}", u8::from(local.month())))),
-            ("year", Some(local.year().to_string())),
-        ];
+        let own = OWN.into_iter().zip([
+            Some(subject.common_name.unwrap_or(subject.rfc4514)),
+            subject.organization,
+            reason.map(str::to_owned),
+            Some(time_in_vietnam(at)),
+            Some(format!("{:02}", local.day())),
+            Some(format!("{:02}", u8::from(local.month()))),
+            Some(local.year().to_string()),
+        ]);
         // Who signs and when is not for the request to say, nor what the certificate does not.
         let given = self.wanted.values.clone().into_iter();
-        let given = given.filter(|(name, _)| own.iter().all(|(known, _)| name != known));
+        let given = given.filter(|(name, _)| !OWN.contains(&name.as_str()));
         let mut values = self.preset.defaults.clone();
         values.extend(given);
-        values.extend(
-            own.into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
-        );
+        values.extend(own.filter_map(|(name, value)| Some((name.to_owned(), value?))));
         values
     }
 }
@@ -489,6 +511,12 @@ mod tests {
         assert!(refusal(&wanted("../plain"), nowhere).contains("not a name"));
         let mut copy = wanted("copy");
         assert!(Appearance::read(&copy, nowhere).is_ok());
+        copy.values.insert("form".to_owned(), "SAO LỤC".to_owned());
+        copy.values.insert("organization".to_owned(), "x".to_owned());
+        assert!(Appearance::read(&copy, nowhere).is_ok());
+        copy.values.insert("Form".to_owned(), "SAO LỤC".to_owned());
+        assert!(refusal(&copy, nowhere).contains("no \"Form\"; it has: form"));
+        copy.values.clear();
         copy.rectangle = Some([0.0, 0.0, f32::NAN, 1.0]);
         assert!(refusal(&copy, nowhere).contains("rectangle"));
     }

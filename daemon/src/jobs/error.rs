@@ -27,7 +27,7 @@ use crate::consent::AskError;
 use crate::language;
 use crate::policy::NotAllowed;
 use crate::policy::grants::GrantsError;
-use crate::tokens::{LoginError, TokenError, truth};
+use crate::tokens::{DiskFault, LoginError, TokenError, truth};
 pub use argument::{Argument, Fault};
 pub use refused::{Refused, doubt_key};
 
@@ -420,6 +420,8 @@ fn of_token(error: &TokenError) -> ErrorCode {
         TokenError::Disabled => ErrorCode::ModuleDisabled,
         TokenError::NoSuchKey => ErrorCode::CertificateUnsuitable,
         TokenError::Unsupported(_) => ErrorCode::UnsupportedByToken,
+        TokenError::Disk(DiskFault::Full) => ErrorCode::TokenFull,
+        TokenError::Disk(DiskFault::ReadOnly) => ErrorCode::TokenReadOnly,
         TokenError::Answered { number } => {
             truth::cryptoki(*number).map_or(ErrorCode::TokenFailed, |row| row.code)
         }
@@ -454,6 +456,7 @@ fn of_pades(error: &PadesError) -> ErrorCode {
         | PadesError::FieldName
         | PadesError::FieldPlace
         | PadesError::FieldSigned
+        | PadesError::NoFieldToLock(_)
         | PadesError::NoSuchField
         | PadesError::TextTooLong => ErrorCode::BadRequest,
         PadesError::NotFirst | PadesError::SeedValue(_) => ErrorCode::DocumentLocked,

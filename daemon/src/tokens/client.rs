@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use super::pcsc::holders::{Awaited, Hindrance};
 use super::session::{card_is_gone, card_stays, may_mean_removal};
 use super::wire::{Answer, Call, GREETING, Insertion, Surveyed, TokenName};
-use super::{Confinement, GENERAL_ERROR, TokenEntry, TokenError, pcsc};
+use super::{Confinement, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 use failures::Failures;
@@ -310,10 +310,7 @@ impl Inner {
                 self.note_glance(glance, &answer);
                 Ok((answer, start))
             }
-            Ok(Ok(Err(TokenError::Answered {
-                number: GENERAL_ERROR,
-            }))) if self.driven.leaves_objects() => Err(TokenError::Crowded),
-            Ok(Ok(Err(error))) => Err(error.made_legible()),
+            Ok(Ok(Err(error))) => Err(self.driven.meant(error).made_legible()),
             Ok(Err(error)) => {
                 tracing::warn!(module = self.driven.name(), %error, "the module's process ended");
                 end(kept.take());

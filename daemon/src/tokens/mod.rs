@@ -77,6 +77,8 @@ pub struct TokenEntry {
     /// `CKF_ERROR_STATE`: something on it is damaged. If it is not [initialized](Self::initialized) either, it cannot be
     /// read at all, and its label is its slot's description.
     pub damaged: bool,
+    /// A software token whose files this user may not read, of which nothing else is known; or the folder of all of them.
+    pub barred: bool,
     /// How it stands with the user PIN.
     pub pin: PinState,
     /// The reader it is in, as PC/SC and `CK_SLOT_INFO.slotDescription` call it, if it is in one.
@@ -113,6 +115,7 @@ impl TokenEntry {
             removable: true,
             initialized: true,
             damaged: false,
+            barred: false,
             pin: PinState::Ready,
             reader: None,
             rsa: RsaSchemes::default(),
@@ -515,6 +518,22 @@ pub enum TokenError {
     )]
     #[serde(skip)]
     Crowded,
+    /// What a software token answered that lies on a disk of this computer, for which the disk is to blame. Never from a
+    /// worker, either.
+    #[error("the software token's disk: {0}")]
+    #[serde(skip)]
+    Disk(DiskFault),
+}
+
+/// Why the disk that a software token lies on does not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DiskFault {
+    /// Nothing more can be written.
+    #[error("there is no room left")]
+    Full,
+    /// Nothing can be written: it is read-only, or the files are another user's.
+    #[error("it may not be written to")]
+    ReadOnly,
 }
 
 /// `CKR_GENERAL_ERROR`
@@ -538,6 +557,7 @@ impl TokenError {
             | Self::ManagementKey
             | Self::Disabled
             | Self::Crowded
+            | Self::Disk(_)
             | Self::NoSuchSlot
             | Self::SlotTaken
             | Self::Failed(_) => false,

@@ -257,7 +257,7 @@ impl Modules {
     ) -> Result<TokenEntry, InitializeError> {
         let free = |token: &ModuleToken| {
             let entry = &token.entry;
-            !entry.initialized && !entry.damaged && !entry.hardware
+            !entry.initialized && !entry.damaged && !entry.barred && !entry.hardware
         };
         let Sight { tokens, failures } = self.look().await;
         let Some(ModuleToken { worker, .. }) = tokens.into_iter().find(free) else {

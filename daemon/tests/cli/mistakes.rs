@@ -123,6 +123,15 @@ fn mistakes_of_place_keyword_field_preset_and_template_have_words_of_their_own_i
         (vec!["--appearance", "no-place"], "thiếu khóa \"place\""),
         (vec!["--appearance", "huge"], "kích thước"),
         (vec!["--appearance", "no-picture"], "none.png"),
+        (
+            vec!["--appearance", "copy", "--value", "from=TRÍCH SAO"],
+            "không có chỗ cho giá trị \"from\"; các giá trị của nó: form.",
+        ),
+        (
+            vec!["--appearance", "plain", "--value", "form=TRÍCH SAO"],
+            "không có chỗ cho giá trị \"form\".",
+        ),
+        (vec!["--lock", "Nowhere"], "không có ô nào tên \"Nowhere\""),
         (vec!["--field", "Nowhere"], "không có ô chữ ký nào"),
         (
             vec!["--format", "cades", "--field", "Empty"],

@@ -5,6 +5,76 @@ use std::process::{Command, Stdio};
 use crate::support::{Desk, PIN, TOKEN, error_code, fail, read_json, succeed};
 use crate::{at_terminal, desk_with_key, generate, sign};
 
+/// Those of a build server are in no file: `trien token init --pin-fd 7 7< <(printenv PIN)`.
+#[test]
+fn pins_that_are_set_come_from_open_descriptors() {
+    crate::support::module::software_token();
+    let desk = Desk::bare();
+    for (name, pin) in [("user", "123456"), ("officer", "87654321"), ("new", "654321")] {
+        std::fs::write(desk.path(name), format!("{pin}\n")).unwrap();
+    }
+    let with = |[seven, eight]: [&str; 2], words: &[&str]| {
+        let plain = desk.trien(words.iter().copied());
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", "exec 7<\"$0\" 8<\"$1\"; shift; exec \"$@\""])
+            .args([seven, eight])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .env("TRIEN_HOME", desk.home())
+            .current_dir(desk.path(""))
+            .stdin(Stdio::null());
+        shell
+    };
+    let init = [
+        "token",
+        "init",
+        "--label",
+        TOKEN,
+        "--pin-fd",
+        "7",
+        "--so-pin-fd",
+        "8",
+    ];
+    succeed(&mut with(["user", "officer"], &init));
+    let change = [
+        "token",
+        "change-pin",
+        "--token",
+        TOKEN,
+        "--pin-fd",
+        "7",
+        "--new-pin-fd",
+        "8",
+    ];
+    succeed(&mut with(["user", "new"], &change));
+    let told = fail(&mut with(["user", "new"], &change), 1);
+    assert!(!told.contains("terminal"), "{told}");
+    let unblock = [
+        "token",
+        "unblock",
+        "--token",
+        TOKEN,
+        "--so-pin-fd",
+        "7",
+        "--new-pin-fd",
+        "8",
+    ];
+    succeed(&mut with(["officer", "user"], &unblock));
+    succeed(&mut with(["user", "new"], &change));
+    let both = [
+        "token",
+        "init",
+        "--label",
+        "x",
+        "--so-pin-fd",
+        "7",
+        "--so-pin-file",
+        "officer",
+    ];
+    fail(&mut with(["user", "new"], &both), 2);
+}
+
 #[test]
 fn a_pin_comes_from_an_open_descriptor() {
     let desk = desk_with_key();

@@ -186,3 +186,27 @@ fn a_saved_token_goes_to_standard_output_and_what_is_none_is_not_shown_in_pieces
     let told = fail(desk.trien(["token", "import-store"]).arg(desk.path("none")), 3);
     assert!(!told.contains("is shown") && told.lines().count() == 2, "{told}");
 }
+
+/// What would be one token too many takes the place of another, which nobody sees any more.
+#[test]
+fn a_token_comes_back_only_where_it_and_all_others_show() {
+    let desk = Desk::with_token();
+    let saved = desk.path("saved.tar");
+    let mut export = desk.trien(["token", "export-store", "--token", TOKEN, "--out"]);
+    succeed(export.arg(&saved));
+    let restored = desk.path("restored");
+    let tokens = restored.join("data/tokens");
+    let other = |number: usize| tokens.join(format!("{number:016x}"));
+    for number in 0..64 {
+        std::fs::create_dir_all(other(number)).unwrap();
+    }
+    let restore = || {
+        let mut restore = desk.trien(["token", "import-store"]);
+        restore.arg(&saved).env("TRIEN_HOME", &restored);
+        restore
+    };
+    assert_eq!(error_code(&mut restore(), 3), "token-too-many");
+    assert_eq!(std::fs::read_dir(&tokens).unwrap().count(), 64);
+    std::fs::remove_dir(other(0)).unwrap();
+    succeed(&mut restore());
+}

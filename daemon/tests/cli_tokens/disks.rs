@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::{Desk, TOKEN, error_code, fail, succeed};
 
 /// The command where this folder is a disk of its own, of so many bytes or (`ro`) read-only as it is.
-fn on_a_disk(folder: &Path, options: &str, command: &Command) -> Command {
+pub(crate) fn on_a_disk(folder: &Path, options: &str, command: &Command) -> Command {
     let mount = match options {
         "ro" => "mount --bind \"$1\" \"$1\"; mount -o remount,ro,bind \"$1\"".to_owned(),
         size => format!("mount -t tmpfs -o mode=700,size={size} none \"$1\""),

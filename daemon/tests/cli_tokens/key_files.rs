@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Desk, TOKEN, error_code, read_json, repository, succeed};
+use crate::support::{Desk, TOKEN, error_code, fail, read_json, repository, succeed};
 use crate::{issued, openssl, sign_and_verify};
 
 fn import(desk: &Desk, words: &[&str]) -> Command {
@@ -116,4 +116,27 @@ fn a_key_from_a_file_signs_with_its_chain_beside_it() {
     std::fs::write(desk.path("password"), "falsch\n").unwrap();
     let wrong = import(&desk, &["--key", "rsa.p12", "--password-file", "password"]);
     assert_eq!(error_code(&mut { wrong }, 3), "token-import-password-wrong");
+}
+
+#[test]
+fn a_key_that_the_token_does_not_take_is_told_as_that() {
+    let desk = Desk::with_token();
+    openssl(
+        &desk,
+        &[
+            "genpkey",
+            "-algorithm",
+            "RSA",
+            "-pkeyopt",
+            "rsa_keygen_bits:4608",
+            "-out",
+            "long.pem",
+        ],
+    );
+    let told = fail(&mut import(&desk, &["--lang", "en", "--key", "long.pem"]), 3);
+    assert!(
+        told.contains("rsa:4608") && told.contains("generate-key"),
+        "{told}"
+    );
+    assert!(!told.contains("provider"), "{told}");
 }

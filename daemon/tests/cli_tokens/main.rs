@@ -7,6 +7,7 @@ mod damage;
 mod disks;
 mod key_files;
 mod making;
+mod rights;
 mod specifications;
 #[path = "../support/mod.rs"]
 mod support;

@@ -48,9 +48,18 @@ pub(crate) fn slot_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_SLOT_I
     let removable = if have_events() { CKF_REMOVABLE_DEVICE } else { 0 };
     let description = match holds {
         // `C_GetTokenInfo` cannot tell which one it is.
-        Slot::Unreadable(serial) => corrupt(serial),
-        Slot::Token(token) if token.pins().err() == Some(Error::DeviceError) => corrupt(token.serial()),
-        _ => format!("Trien software token slot {slot}"),
+        Slot::Unreadable {
+            serial,
+            barred: false,
+        } => corrupt(serial),
+        Slot::Unreadable { serial, barred: true } => barred(serial),
+        Slot::Closed => "Trien software tokens, no right to read it".to_owned(),
+        Slot::Token(token) => match token.pins() {
+            Err(Error::DeviceError) => corrupt(token.serial()),
+            Err(Error::TokenNotRecognized) => barred(token.serial()),
+            _ => numbered(slot),
+        },
+        Slot::Free | Slot::Empty => numbered(slot),
     };
     Ok(CK_SLOT_INFO {
         slotDescription: padded(&description),
@@ -61,9 +70,18 @@ pub(crate) fn slot_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_SLOT_I
     })
 }
 
+fn numbered(slot: CK_SLOT_ID) -> String {
+    format!("Trien software token slot {slot}")
+}
+
 /// The description of a slot whose token cannot be read.
 fn corrupt(serial: Serial) -> String {
     format!("Trien software token {serial}, store corrupt")
+}
+
+/// The same where it may not be read, which is no damage: `trien` knows it by these words.
+fn barred(serial: Serial) -> String {
+    format!("Trien software token {serial}, no right to read it")
 }
 
 /// Looks at the folder; sessions with tokens that are gone end.
@@ -139,6 +157,6 @@ fn imitation(library: &Library, slot: CK_SLOT_ID) -> Result<&'static Imitation> 
     match library.slots.lock()?.slot(slot)? {
         Slot::Empty => Err(Error::TokenNotPresent),
         Slot::Token(token) => token.imitation(),
-        Slot::Unreadable(_) | Slot::Free => Imitation::of_the_next_token(),
+        Slot::Unreadable { .. } | Slot::Closed | Slot::Free => Imitation::of_the_next_token(),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn token_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_TOKEN
     match holds {
         Slot::Token(token) => info_of(library, &token),
         Slot::Free => Ok(blank(Imitation::of_the_next_token()?)),
-        Slot::Unreadable(_) => Err(Error::TokenNotRecognized),
+        Slot::Unreadable { .. } | Slot::Closed => Err(Error::TokenNotRecognized),
         Slot::Empty => Err(Error::TokenNotPresent),
     }
 }
@@ -111,7 +111,7 @@ pub(crate) fn init_token(
             }
             token.initialize_anew(label, &tried_pin(&token, Role::Officer, pin)?)
         }
-        Slot::Unreadable(_) => Err(Error::TokenNotRecognized),
+        Slot::Unreadable { .. } | Slot::Closed => Err(Error::TokenNotRecognized),
         Slot::Empty => Err(Error::TokenNotPresent),
     }
 }

@@ -3,8 +3,10 @@
 //! A child of a fork must find the library uninitialised, whichever way it was forked, so every entry point looks.
 //! The system is asked for one page that a child gets empty (`MADV_WIPEONFORK`, Linux 4.14); after that a look is one
 //! read of memory, where `getpid` is a system call of the length of what a lookup of a key takes. Where there is no
-//! such page the process's number serves.
+//! such page the process's number serves; so it does where the system takes every advice, of which it cannot follow all
+//! (QEMU's user mode before version 8, in which containers for other processors run).
 
+use std::ffi::{c_int, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +32,12 @@ pub(crate) fn generation() -> u64 {
     }
 }
 
+unsafe extern "C" {
+    /// madvise(2), which takes advice that has no name in Rust.
+    #[link_name = "madvise"]
+    fn advise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
+}
+
 /// A page of zeros of its own, never given back, that is zeros again in a child.
 fn wiped_page() -> Option<&'static AtomicU64> {
     // The system rounds up to its own page.
@@ -44,6 +52,10 @@ fn wiped_page() -> Option<&'static AtomicU64> {
         )
     };
     let page = NonNull::new(page.ok()?)?;
+    // SAFETY: no advice has this number, and one that is none changes nothing.
+    if unsafe { advise(page.as_ptr(), LENGTH, -1) } == 0 {
+        return None;
+    }
     // SAFETY: the mapping just made, of this length; nobody has read from it.
     unsafe { madvise(page.as_ptr(), LENGTH, Advice::LinuxWipeOnFork) }.ok()?;
     // SAFETY: page-aligned, zeroed, mapped until the process ends, and used as nothing but this atomic number.

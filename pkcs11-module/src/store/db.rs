@@ -24,11 +24,13 @@
 //! (`secure_delete`).
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 
 use super::rows::{Head, Kind, Rows, Transaction, Version};
 use super::{Result, StoreError};
@@ -98,7 +100,15 @@ impl Database {
             Ok(()) | Err(StoreError::ReadOnly) => {}
             Err(error) => return Err(error),
         }
-        let connection = Self::connect(path)?;
+        let connection = Self::connect(path).map_err(|error| {
+            // SQLite says no more than that it cannot open one of them.
+            let is_barred =
+                |file: &Path| accessat(CWD, file, Access::READ_OK, AtFlags::EACCESS) == Err(Errno::ACCESS);
+            match is_barred(path) || is_barred(&journal_of(path)) {
+                true => StoreError::Barred,
+                false => error,
+            }
+        })?;
         let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         if number("application_id")? != APPLICATION_ID || number("user_version")? != USER_VERSION {
             return Err(StoreError::Corrupt("not a token database of this version"));
@@ -179,9 +189,8 @@ impl Database {
 /// transaction (`SQLITE_DISABLE_DIRSYNC`), because the journal stays. A token that comes from a repository or a
 /// backup may have lost it.
 fn make_journal(database: &Path) -> Result<()> {
-    let mut journal = database.as_os_str().to_owned();
-    journal.push("-journal");
-    if Path::new(&journal).exists() || !database.exists() {
+    let journal = journal_of(database);
+    if journal.exists() || !database.exists() {
         return Ok(());
     }
     let made = OpenOptions::new()
@@ -190,13 +199,25 @@ fn make_journal(database: &Path) -> Result<()> {
         .mode(0o600)
         .open(&journal);
     match made {
-        Ok(_) => {}
+        // As SQLite would: who may use the token has to use the journal, and root looks at tokens of others.
+        Ok(journal) => {
+            let token = std::fs::metadata(database)?;
+            let _ = fchown(&journal, Some(token.uid()), Some(token.gid()));
+            journal.set_permissions(token.permissions())?;
+        }
         // Another process was faster, and flushes; a second time does no harm.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error.into()),
     }
     let folder = database.parent().unwrap_or(Path::new("."));
     Ok(File::open(folder)?.sync_all()?)
+}
+
+/// What SQLite calls the journal of a database.
+fn journal_of(database: &Path) -> PathBuf {
+    let mut journal = database.as_os_str().to_owned();
+    journal.push("-journal");
+    journal.into()
 }
 
 fn journal(connection: &Connection, mode: &str) -> Result<()> {

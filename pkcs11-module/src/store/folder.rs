@@ -23,11 +23,11 @@ const DRAFT: &str = ".new-";
 /// What a killed `C_InitToken` leaves is swept away when it is older than any live one can be.
 const LEFTOVER: Duration = Duration::from_secs(60);
 
-/// The folder of all tokens: `$TRIEN_HOME/data/tokens`, else `tokens` in the user's data folder (on Linux
-/// `~/.local/share/trien/tokens`).
+/// The folder of all tokens, from the root on: `$TRIEN_HOME/data/tokens`, else `tokens` in the user's data folder (on
+/// Linux `~/.local/share/trien/tokens`).
 pub(crate) fn tokens() -> Result<PathBuf> {
     if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
-        return Ok(Path::new(&home).join("data").join("tokens"));
+        return Ok(std::path::absolute(home)?.join("data").join("tokens"));
     }
     let folders = directories::ProjectDirs::from("", "", "trien");
     folders
@@ -40,7 +40,7 @@ pub(crate) fn scan(tokens: &Path) -> Result<Vec<Serial>> {
     let entries = match std::fs::read_dir(tokens) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(StoreError::of_reading(error)),
     };
     let mut serials: Vec<Serial> = entries
         .filter_map(|entry| Serial::parse(entry.ok()?.file_name().to_str()?))

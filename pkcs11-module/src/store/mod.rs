@@ -74,6 +74,7 @@
 //! they were. Version control keeps neither modes nor, usually, the journal; both are tolerated, the rights of the
 //! files are for whoever checks them out to set, and a missing journal is made. Where the folder cannot be written, the
 //! public objects can be read and nobody can log in, because no try could be counted (`CKR_TOKEN_WRITE_PROTECTED`).
+//! What may not be read is told as that (`CKR_TOKEN_NOT_RECOGNIZED`, and the slot's description), and not as damage.
 
 pub(crate) mod db;
 pub(crate) mod folder;
@@ -118,6 +119,9 @@ pub(crate) enum StoreError {
     /// The host's environment asks for a profile that cannot be.
     #[error("TRIEN_TOKEN_PROFILE or TRIEN_TOKEN_TRIES is not usable")]
     Profile,
+    /// The folder or file may not be read.
+    #[error("the token may not be read")]
+    Barred,
     /// The folder or file may not be written.
     #[error("the token may not be written")]
     ReadOnly,
@@ -127,12 +131,25 @@ pub(crate) enum StoreError {
     /// The operating system failed.
     #[error("token folder: {0}")]
     Io(String),
+    /// The host has too little memory left.
+    #[error("no memory for the key derivation")]
+    Memory,
     /// The system's random numbers failed.
     #[error("no random numbers")]
     Random,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, StoreError>;
+
+impl StoreError {
+    /// Why something cannot be opened that is only to be read.
+    fn of_reading(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Self::Barred,
+            _ => error.into(),
+        }
+    }
+}
 
 impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {

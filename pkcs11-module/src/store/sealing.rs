@@ -141,22 +141,31 @@ impl Derivation {
         }
     }
 
-    fn derive(&self, pin: &Pin) -> Result<Zeroizing<[u8; KEY_LEN]>> {
-        let parameters = Params::new(self.memory, self.passes, self.lanes, Some(KEY_LEN))
-            .map_err(|_| StoreError::Corrupt("key derivation parameters"))?;
-        // Whoever finds the blocks can try PINs against them without paying for the derivation: they are wiped.
+    fn parameters(&self) -> Result<Params> {
+        Params::new(self.memory, self.passes, self.lanes, Some(KEY_LEN))
+            .map_err(|_| StoreError::Corrupt("key derivation parameters"))
+    }
+
+    fn blocks(&self) -> Result<Blocks> {
+        let count = self.parameters()?.block_count();
         let mut blocks = Zeroizing::new(Vec::new());
-        blocks
-            .try_reserve_exact(parameters.block_count())
-            .map_err(|_| StoreError::Io("no memory for the key derivation".to_owned()))?;
-        blocks.resize(parameters.block_count(), Block::new());
+        blocks.try_reserve_exact(count).map_err(|_| StoreError::Memory)?;
+        blocks.resize(count, Block::new());
+        Ok(Blocks(blocks))
+    }
+
+    fn derive(&self, pin: &Pin, mut blocks: Blocks) -> Result<Zeroizing<[u8; KEY_LEN]>> {
         let mut key = Zeroizing::new([0; KEY_LEN]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
-            .hash_password_into_with_memory(&pin.0, &self.salt, &mut *key, blocks.as_mut_slice())
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.parameters()?)
+            .hash_password_into_with_memory(&pin.0, &self.salt, &mut *key, blocks.0.as_mut_slice())
             .map_err(|_| StoreError::Corrupt("key derivation"))?;
         Ok(key)
     }
 }
+
+/// The memory of one derivation, written to once, so that the system has given it. Whoever finds it afterwards can try
+/// PINs against it without paying for the derivation: it is wiped.
+pub(super) struct Blocks(Zeroizing<Vec<Block>>);
 
 /// The data key under a PIN: the body of `pin.so` and `pin.user`.
 pub(super) struct Wrap {
@@ -171,14 +180,26 @@ impl Wrap {
     /// Seals a data key under a PIN. Takes as long as a login.
     pub(crate) fn seal(role: Role, header: &[u8], key: &DataKey, pin: &Pin) -> Result<Self> {
         let derivation = Derivation::new()?;
-        let kek = derivation.derive(pin)?;
+        let kek = derivation.derive(pin, derivation.blocks()?)?;
         let sealed = seal(&kek, &additional_data(role, header, &derivation), key.bytes())?;
         Ok(Self { derivation, sealed })
     }
 
+    /// The memory that [`Self::open`] works in.
+    pub(super) fn blocks(&self) -> Result<Blocks> {
+        self.derivation.blocks()
+    }
+
     /// Opens the data key with a PIN. Takes as long as a login.
-    pub(super) fn open(&self, role: Role, header: &[u8], epoch: Epoch, pin: &Pin) -> Result<DataKey> {
-        let kek = self.derivation.derive(pin)?;
+    pub(super) fn open(
+        &self,
+        role: Role,
+        header: &[u8],
+        epoch: Epoch,
+        pin: &Pin,
+        blocks: Blocks,
+    ) -> Result<DataKey> {
+        let kek = self.derivation.derive(pin, blocks)?;
         let key = open(
             &kek,
             &additional_data(role, header, &self.derivation),
@@ -329,6 +350,7 @@ mod tests {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
             .hash_password_into(b"123456", &[7; SALT_LEN], &mut expected)
             .unwrap();
-        assert_eq!(*derivation.derive(&pin).unwrap(), expected);
+        let blocks = derivation.blocks().unwrap();
+        assert_eq!(*derivation.derive(&pin, blocks).unwrap(), expected);
     }
 }

@@ -63,7 +63,10 @@ impl Tries {
     /// has not been tried. Without a readable number there is no answer, and so no login: a lost one must not mean that
     /// guessing starts anew.
     pub(super) fn counts(&self, [officer, user]: [Option<Seal>; 2]) -> Result<[u8; 2]> {
-        let file = File::open(&self.path).map_err(missing)?;
+        let file = File::open(&self.path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => missing(error),
+            _ => StoreError::of_reading(error),
+        })?;
         let _held = Held::shared(&file)?;
         let count = |role, setting: Option<Seal>| setting.map_or(Ok(0), |seal| self.read(&file, role, seal));
         Ok([count(Role::Officer, officer)?, count(Role::User, user)?])

@@ -173,15 +173,17 @@ impl Vault {
     /// other processes: right ones that were counted at the same time would add up to a locked PIN.
     pub(crate) fn unlock(&self, role: Role, pin: &Pin) -> Result<DataKey> {
         let _turn = self.tries.turn()?;
-        let counter = self.tries.hold()?;
         let (header, wrap) = self.read(|rows| {
             // Damage is found before a try is spent on it.
             let wrap = self.wrap(rows, role)?.ok_or(StoreError::PinNotSet)?;
             Ok((Header::read(rows, self.serial)?, wrap))
         })?;
+        // So is a lack of memory: right PINs that nobody could look at would add up to a locked one.
+        let blocks = wrap.blocks()?;
+        let counter = self.tries.hold()?;
         counter.spend(role, wrap.name(), header.profile.max_tries())?;
         drop(counter); // others read it meanwhile
-        let key = wrap.open(role, &header.encode(), header.epoch, pin)?;
+        let key = wrap.open(role, &header.encode(), header.epoch, pin, blocks)?;
         self.read(|rows| self.check_epoch(rows, key.epoch))?;
         self.tries.hold()?.clear(role, wrap.name())?;
         Ok(key)

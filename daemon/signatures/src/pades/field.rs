@@ -37,6 +37,9 @@ pub(super) fn claim<'d>(
         FieldChoice::New(name) => {
             let name = unused_name(document, name)?;
             lock::check(document, &name)?;
+            if let Some(FieldLock::Include(names)) = request.lock {
+                lock::check_names(document, names)?;
+            }
             let archive = Archive::of(document)?;
             let new = NewField {
                 name: &name,

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::PadesError;
 use super::form::{self, Field};
 use crate::pdf::{Dictionary, Document, PdfError, Value, decode_text_string, text_string};
 
@@ -56,6 +57,20 @@ pub(super) fn of_field(document: &Document<'_>, field: &Dictionary) -> Result<Op
         Rule::Exclude(names) => FieldLock::Exclude(sorted(names)),
     };
     Ok(Some(lock.entries()))
+}
+
+/// Refuses a field to be locked that is not there: for a slip of the pen the one that was meant would stay open, and who
+/// signs would take it for locked.
+pub(super) fn check_names(document: &Document<'_>, names: &[String]) -> Result<(), PadesError> {
+    let fields = form::fields(document)?;
+    let there: HashSet<_> = fields
+        .iter()
+        .filter_map(|field| form::full_name(&fields, field))
+        .collect();
+    match names.iter().find(|name| !there.contains(*name)) {
+        Some(name) => Err(PadesError::NoFieldToLock(name.clone())),
+        None => Ok(()),
+    }
 }
 
 /// What one signature forbids.

@@ -190,18 +190,19 @@ const fn name(level: Level) -> &'static str {
     }
 }
 
-/// A token whose store is corrupt: some of what is on it, or all.
+/// A token whose store is corrupt, some of what is on it or all; or may not be read.
 fn damage(entry: &TokenEntry, shell: &Shell) -> Option<Finding> {
-    let key = match (entry.damaged, entry.initialized) {
+    let (key, remedy) = match (entry.damaged, entry.initialized) {
+        _ if entry.barred => ("doctor-token-barred", "token-barred-remedy"),
         (false, _) => return None,
-        (true, true) => "doctor-token-damaged",
-        (true, false) => "doctor-token-unreadable",
+        (true, true) => ("doctor-token-damaged", "token-damaged-remedy"),
+        (true, false) => ("doctor-token-unreadable", "token-damaged-remedy"),
     };
     let facts = [
         ("token", entry.id.label.clone()),
         ("folder", shell.places.tokens_folder().display().to_string()),
     ];
-    Some(Finding::new(Weight::Trouble, key, facts).with_remedy("token-damaged-remedy"))
+    Some(Finding::new(Weight::Trouble, key, facts).with_remedy(remedy))
 }
 
 async fn of_token(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Finding> {

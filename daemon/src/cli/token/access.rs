@@ -15,11 +15,12 @@ use crate::tokens::{
 /// Finds the one token of that label or serial number.
 pub(super) async fn find(wanted: &str, shell: &Shell) -> Result<ModuleToken, CliError> {
     let Sight { tokens, failures } = crate::service::modules(shell)?.look().await;
+    let (known, others): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|token| token.entry().initialized);
     let named = |token: &ModuleToken| {
-        let entry = token.entry();
-        entry.initialized && (entry.id.label == wanted || entry.id.serial == wanted)
+        let id = &token.entry().id;
+        id.label == wanted || id.serial == wanted
     };
-    let mut found: Vec<_> = tokens.into_iter().filter(named).collect();
+    let mut found: Vec<_> = known.into_iter().filter(named).collect();
     let facts = || arguments([("token", wanted.to_owned())]);
     match (found.pop(), found.is_empty()) {
         (Some(token), true) => Ok(token),
@@ -28,6 +29,10 @@ pub(super) async fn find(wanted: &str, shell: &Shell) -> Result<ModuleToken, Cli
             for (module, error) in failures {
                 super::tell_failure(shell, &module, &error);
             }
+            // What one is called that cannot be read, nobody knows.
+            others
+                .iter()
+                .for_each(|token| super::tell_unreadable(shell, token.entry()));
             Err(CliError::failed("token-unknown", facts()))
         }
     }

@@ -7,7 +7,7 @@
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -75,27 +75,15 @@ impl Fault {
     }
 }
 
-/// The folder of a software token of this user.
-fn folder_of(token: &TokenEntry, shell: &Shell) -> Option<PathBuf> {
-    let serial = &token.id.serial;
-    let folder = shell.places.tokens_folder().join(serial);
-    (is_serial(serial) && folder.join(DATABASE).is_file()).then_some(folder)
-}
-
-/// Whether that token lies in a folder of this user.
-pub(super) async fn lies_here(wanted: &str, shell: &Shell) -> bool {
-    let found = find(wanted, shell).await;
-    found.is_ok_and(|token| folder_of(token.entry(), shell).is_some())
-}
-
 /// Saves a token as it is between two changes, also while others work with it.
 pub(super) async fn export(wanted: &str, out: &Path, shell: &Shell) -> Result<(), CliError> {
     let token = find(wanted, shell).await?;
     let TokenEntry { id, .. } = token.entry();
-    let Some(folder) = folder_of(token.entry(), shell) else {
+    let folder = shell.places.tokens_folder().join(&id.serial);
+    if !is_serial(&id.serial) || !folder.join(DATABASE).is_file() {
         let facts = arguments([("token", wanted.to_owned())]);
         return Err(CliError::failed("token-export-not-software", facts));
-    };
+    }
     let streams = output::is_stream(out);
     if !streams && out.symlink_metadata().is_ok() {
         return Err(there(out));
@@ -124,7 +112,7 @@ fn there(out: &Path) -> CliError {
 }
 
 /// Sixteen lower-case hexadecimal digits: what a token's folder is called.
-fn is_serial(text: &str) -> bool {
+pub(super) fn is_serial(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 

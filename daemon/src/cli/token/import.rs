@@ -17,7 +17,7 @@ use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell, wording};
 use crate::language::{Arguments, arguments};
 use crate::tokens::key_file::{self, KeyFile, KeyFileError};
-use crate::tokens::{ModuleSession, SigningSession, Token, TokenKey};
+use crate::tokens::{ModuleSession, SigningSession, Token, TokenError, TokenKey};
 
 /// The longest `--id`, in bytes.
 const MAX_ID: usize = 64;
@@ -30,7 +30,7 @@ const MAX_PASSWORD: usize = 1024;
 pub struct ImportArguments {
     /// The token's label or serial number.
     #[arg(long)]
-    pub(super) token: String,
+    token: String,
     /// The file with the key.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -125,7 +125,14 @@ impl Import {
         session
             .import(&self.key, &self.label, &self.id, &certificates)
             .await
-            .map_err(|error| failed(&error.into()))
+            .map_err(|error| match error {
+                // Nothing is being signed.
+                TokenError::Unsupported(_) => {
+                    let facts = arguments([("algorithm", self.key.algorithm.clone())]);
+                    CliError::failed("token-import-not-taken", facts)
+                }
+                other => failed(&other.into()),
+            })
     }
 }
 

@@ -1,10 +1,9 @@
 //! `trien token change-pin` and `trien token unblock`: at the user's own keyboard only.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 
 use super::access;
-use crate::cli::pin::{self, PinArguments, no_pin};
+use crate::cli::pin::{self, NewPinArguments, OfficerPinArguments, PinArguments, no_pin};
 use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell, wording};
 use crate::jobs::JobError;
@@ -14,7 +13,7 @@ use crate::tokens::{LoginError, PinNeed, PinState, Token};
 pub(super) async fn change(
     wanted: &str,
     pin: &PinArguments,
-    new: Option<PathBuf>,
+    new: &NewPinArguments,
     shell: &Shell,
 ) -> Result<(), CliError> {
     let token = access::find(wanted, shell).await?;
@@ -47,8 +46,8 @@ pub(super) async fn change(
 
 pub(super) async fn unblock(
     wanted: &str,
-    officer: Option<PathBuf>,
-    new: Option<PathBuf>,
+    officer: &OfficerPinArguments,
+    new: &NewPinArguments,
     shell: &Shell,
 ) -> Result<(), CliError> {
     let token = access::find(wanted, shell).await?;
@@ -79,11 +78,16 @@ pub(super) async fn unblock(
 
 /// The security officer's PIN. Its last try is for a person who was told, and confirmed it: without that PIN a token that
 /// is locked is lost.
-fn officers(file: Option<PathBuf>, state: PinState, label: &str, shell: &Shell) -> Result<OwnedFd, CliError> {
-    match (file, state) {
+fn officers(
+    officer: &OfficerPinArguments,
+    state: PinState,
+    label: &str,
+    shell: &Shell,
+) -> Result<OwnedFd, CliError> {
+    match (officer.given()?, state) {
         (_, PinState::Locked) => Err(CliError::refused("token-so-pin-locked", called(label))),
         (Some(_), PinState::LastTry) => Err(CliError::refused("token-so-pin-typed-only", called(label))),
-        (Some(file), _) => pin::open(&file),
+        (Some(given), _) => Ok(given),
         (None, PinState::LastTry) => pin::last_pin(shell, "pin-so", "token-so-pin-at-last-try"),
         (None, _) => {
             note_left_of_officers(state, shell);
@@ -107,9 +111,9 @@ fn note_left_of_officers(now: PinState, shell: &Shell) {
     }
 }
 
-fn new_pin(file: Option<PathBuf>, shell: &Shell) -> Result<OwnedFd, CliError> {
-    match file {
-        Some(file) => pin::open(&file),
+fn new_pin(new: &NewPinArguments, shell: &Shell) -> Result<OwnedFd, CliError> {
+    match new.given()? {
+        Some(given) => Ok(given),
         None => pin::new_pin(shell, "pin-new", "pin-new-repeat"),
     }
 }

@@ -1,13 +1,18 @@
 //! Where tokens are made or restored: beside their places, out of everybody's sight until they are whole.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, DirEntry, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::backup::is_serial;
 use crate::briefly::briefly;
 use crate::cli::CliError;
+use crate::language::{Arguments, arguments};
 use crate::places::Places;
+
+/// So many tokens our module shows; of more, it shows some and not others.
+const MAX_TOKENS: usize = 64;
 
 const UNFINISHED: &str = ".unfinished-";
 
@@ -37,11 +42,14 @@ impl Staging {
     pub(super) fn move_in(self, tokens: &Path) -> Result<(), CliError> {
         let made = self.home().join("data/tokens");
         let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
-        let mut move_all = || {
+        let mut move_all = || -> Result<(), Unmoved> {
             if !made.is_dir() {
                 return Ok(()); // every token of the file was there already
             }
             DirBuilder::new().recursive(true).mode(0o700).create(tokens)?;
+            if count(tokens)? + count(&made)? > MAX_TOKENS {
+                return Err(Unmoved::Many);
+            }
             for entry in std::fs::read_dir(&made)? {
                 let entry = entry?;
                 if !entry.file_name().as_encoded_bytes().starts_with(b".") {
@@ -50,7 +58,7 @@ impl Staging {
                     moved.push((place, entry.path()));
                 }
             }
-            File::open(tokens)?.sync_all()
+            Ok(File::open(tokens)?.sync_all()?)
         };
         let outcome = move_all();
         if outcome.is_err() {
@@ -59,8 +67,39 @@ impl Staging {
                 let _ = std::fs::rename(place, back);
             }
         }
-        outcome.map_err(|error| CliError::file("cli-unwritable", tokens, &error))
+        outcome.map_err(|error| match error {
+            Unmoved::Many => CliError::failed("token-too-many", many(tokens)),
+            Unmoved::System(error) => CliError::file("cli-unwritable", tokens, &error),
+        })
     }
+}
+
+/// Why tokens were not moved to their places.
+enum Unmoved {
+    /// There would be more than [`MAX_TOKENS`].
+    Many,
+    System(std::io::Error),
+}
+
+impl From<std::io::Error> for Unmoved {
+    fn from(error: std::io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// What is told where there are [`MAX_TOKENS`].
+pub(super) fn many(tokens: &Path) -> Arguments {
+    let facts = [
+        ("limit", MAX_TOKENS.to_string()),
+        ("folder", tokens.display().to_string()),
+    ];
+    arguments(facts)
+}
+
+fn count(folder: &Path) -> std::io::Result<usize> {
+    let entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    let is_token = |entry: &DirEntry| entry.file_name().to_str().is_some_and(is_serial);
+    Ok(entries.iter().filter(|entry| is_token(entry)).count())
 }
 
 /// While it is held, no other program makes a token: what has the label that somebody looks for is there, or comes after
@@ -90,7 +129,9 @@ fn sweep(data: &Path) -> std::io::Result<()> {
             .file_name()
             .as_encoded_bytes()
             .starts_with(UNFINISHED.as_bytes());
-        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        // Others put files here and take them away meanwhile.
+        let changed = entry.metadata().and_then(|found| found.modified());
+        let age = changed.map_or(Duration::ZERO, |changed| changed.elapsed().unwrap_or_default());
         if is_ours && age >= LEFTOVER {
             // Another program may be sweeping it too; what stays is tried again next time.
             let _ = std::fs::remove_dir_all(entry.path());

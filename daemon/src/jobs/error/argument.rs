@@ -46,6 +46,16 @@ pub enum Argument {
         /// The value.
         value: String,
     },
+    /// The preset has no place for a value.
+    #[error("appearance.values: the preset {preset} has no \"{value}\"; it has: {known}")]
+    ValueUnknown {
+        /// The preset.
+        preset: String,
+        /// The value.
+        value: String,
+        /// Those that it has.
+        known: String,
+    },
     /// The preset wants a picture.
     #[error("appearance.image: the preset {0} needs a picture (PNG)")]
     PictureMissing(String),

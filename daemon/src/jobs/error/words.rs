@@ -12,7 +12,7 @@ use trien_signatures::xmldsig::{TemplateError, XmlPrepareError};
 
 use super::{Argument, Fault, Flaw, HIDDEN_REMEDY, JobError};
 use crate::language::{self, Arguments, arguments, in_toml};
-use crate::tokens::{LoginError, TokenError};
+use crate::tokens::{DiskFault, LoginError, TokenError};
 
 /// What is said instead of the code's own text; none if that says it all.
 pub(super) fn message(error: &JobError) -> Option<Bilingual> {
@@ -35,6 +35,11 @@ pub(super) const fn remedy(error: &JobError) -> Option<&'static str> {
         JobError::Token(TokenError::Crowded) | JobError::Login(LoginError::Token(TokenError::Crowded)) => {
             Some("error-token-failed-crowded-remedy")
         }
+        JobError::Token(TokenError::Disk(fault))
+        | JobError::Login(LoginError::Token(TokenError::Disk(fault))) => Some(match fault {
+            DiskFault::Full => "error-token-full-disk-remedy",
+            DiskFault::ReadOnly => "error-token-read-only-disk-remedy",
+        }),
         JobError::Pades(PadesError::SeedValue(_)) => Some("locked-seed-remedy"),
         JobError::Pades(PadesError::NotFirst) => Some("locked-not-first-remedy"),
         JobError::Xml(XmlPrepareError::Several(_)) => Some("xml-several-remedy"),
@@ -61,6 +66,11 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
         JobError::Token(TokenError::Crowded) | JobError::Login(LoginError::Token(TokenError::Crowded)) => {
             plain("error-token-failed-crowded")
         }
+        JobError::Token(TokenError::Disk(fault))
+        | JobError::Login(LoginError::Token(TokenError::Disk(fault))) => plain(match fault {
+            DiskFault::Full => "error-token-full-disk",
+            DiskFault::ReadOnly => "error-token-read-only-disk",
+        }),
         JobError::Argument(argument) => Some(of_argument(argument, language)),
         JobError::Template(error) => Some(of_template(error, language)),
         JobError::Pades(error) => of_pades(error),
@@ -98,6 +108,9 @@ fn of_pades(error: &PadesError) -> Option<(&'static str, Arguments)> {
         PadesError::FieldPlace => plain("argument-field-place"),
         PadesError::FieldSigned => plain("argument-field-signed"),
         PadesError::NoSuchField => plain("argument-no-such-field"),
+        PadesError::NoFieldToLock(name) => {
+            Some(("argument-no-field-to-lock", arguments([("name", name.clone())])))
+        }
         PadesError::TextTooLong => plain("argument-text-too-long"),
         PadesError::NotFirst => plain("locked-not-first"),
         PadesError::SeedValue(entry) => {
@@ -163,6 +176,18 @@ fn of_argument(argument: &Argument, language: Language) -> (&'static str, Argume
         Argument::ValueMissing { preset, value } => {
             let facts = [("name", preset.clone()), ("value", value.clone())];
             return ("argument-value-missing", arguments(facts));
+        }
+        Argument::ValueUnknown { preset, value, known } => {
+            let facts = [
+                ("name", preset.clone()),
+                ("value", value.clone()),
+                ("known", known.clone()),
+                (
+                    "takes",
+                    if known.is_empty() { "nothing" } else { "some" }.to_owned(),
+                ),
+            ];
+            return ("argument-value-unknown", arguments(facts));
         }
         Argument::PictureMissing(name) => {
             return ("argument-picture-missing", arguments([("name", name.clone())]));

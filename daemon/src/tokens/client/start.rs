@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::net::UnixStream;
@@ -15,7 +15,19 @@ use super::{Deadlines, Inner};
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 use crate::policy::ownership::create_private_folder;
 use crate::tokens::library::{self, LibraryFault};
-use crate::tokens::{TokenError, known, pcsc};
+use crate::tokens::{DiskFault, GENERAL_ERROR, TokenError, known, pcsc};
+
+/// `CKR_FUNCTION_FAILED`
+const FUNCTION_FAILED: u64 = 0x06;
+
+/// `CKR_DEVICE_MEMORY`
+const DEVICE_MEMORY: u64 = 0x31;
+
+/// `CKR_TOKEN_NOT_RECOGNIZED`, of a token that is to be made where the folder may not be read
+const TOKEN_NOT_RECOGNIZED: u64 = 0xe1;
+
+/// `CKR_TOKEN_WRITE_PROTECTED`
+const TOKEN_WRITE_PROTECTED: u64 = 0xe2;
 
 /// What a module's process sees of our environment: where the user's files lie, the language, and pcscd's socket.
 /// Everything else is left out, among it what makes modules log PINs (`OPENSC_DEBUG`, `PKCS11SPY`) or loads code into
@@ -51,6 +63,31 @@ impl Driven {
         match self {
             Self::Module(module) => known::of_library(&module.path).is_some_and(|row| row.leaves),
             Self::Reader(_) => false,
+        }
+    }
+
+    /// Its tokens are software tokens of ours.
+    fn is_ours(&self) -> bool {
+        match self {
+            Self::Module(module) => module.path.file_name().is_some_and(|name| name == SOFTWARE_TOKEN),
+            Self::Reader(_) => false,
+        }
+    }
+
+    /// What an answer means that says less than is known of whoever gave it.
+    pub(super) fn meant(&self, error: TokenError) -> TokenError {
+        match error {
+            TokenError::Answered {
+                number: GENERAL_ERROR,
+            } if self.leaves_objects() => TokenError::Crowded,
+            TokenError::Answered { number } if self.is_ours() => match number {
+                DEVICE_MEMORY => TokenError::Disk(DiskFault::Full),
+                TOKEN_WRITE_PROTECTED | TOKEN_NOT_RECOGNIZED => TokenError::Disk(DiskFault::ReadOnly),
+                // Others have held it for longer than is waited for.
+                FUNCTION_FAILED => TokenError::Busy,
+                _ => error,
+            },
+            other => other,
         }
     }
 
@@ -143,8 +180,7 @@ impl Inner {
     /// What the module may write to. Our own module's tokens lie where its own rules say, which are the same as ours.
     fn folders(&self, module: &ModuleConfig) -> Vec<PathBuf> {
         let mut folders = module.folders.clone();
-        let is_ours = module.path.file_name().is_some_and(|name| name == SOFTWARE_TOKEN);
-        if is_ours {
+        if self.driven.is_ours() {
             let moved = self
                 .more_environment
                 .iter()
@@ -153,16 +189,32 @@ impl Inner {
                 .map(|(_, home)| home.clone())
                 .or_else(|| std::env::var_os("TRIEN_HOME"));
             let own = match home.filter(|home| !home.is_empty()) {
-                Some(home) => std::path::absolute(home).ok(),
-                None => directories::ProjectDirs::from("", "", "trien")
-                    .map(|folders| folders.data_dir().to_owned()),
+                Some(home) => std::path::absolute(home)
+                    .ok()
+                    .map(|home| (home.join("data/tokens"), home)),
+                None => directories::ProjectDirs::from("", "", "trien").map(|folders| {
+                    let data = folders.data_dir();
+                    (data.join("tokens"), data.to_owned())
+                }),
             };
-            if let Some(own) = own {
+            if let Some((tokens, own)) = own {
                 // A folder that is not there yet cannot be opened for the module.
                 let _ = create_private_folder(&own);
                 folders.push(own);
+                folders.extend(links_of(&tokens));
             }
         }
         folders
     }
+}
+
+/// Where the tokens lie if their folder, or one of theirs, is a link: on a volume, say, that is mounted elsewhere.
+fn links_of(tokens: &Path) -> Vec<PathBuf> {
+    let each = std::fs::read_dir(tokens).into_iter().flatten().flatten();
+    let each = each.map(|entry| entry.path());
+    let links = std::iter::once(tokens.to_owned())
+        .chain(each)
+        .filter(|path| path.is_symlink());
+    let folders = links.filter_map(|link| std::fs::canonicalize(link).ok());
+    folders.filter(|folder| folder.is_dir()).collect()
 }

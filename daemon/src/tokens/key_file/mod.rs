@@ -15,13 +15,18 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
     EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
-use der::asn1::{AnyRef, Null, ObjectIdentifier, OctetStringRef};
+use der::asn1::{AnyRef, Null, ObjectIdentifier, OctetStringRef, UintRef};
 use der::{Decode, Encode};
 use pkcs8::PrivateKeyInfoRef;
 use sec1::EcPrivateKey;
 use spki::AlgorithmIdentifierRef;
 use trien_signatures::certificate::Certificate;
 use zeroize::Zeroizing;
+
+use super::rsa_key::RsaPrivateKey;
+
+/// The shortest RSA key that is taken, in bits.
+const MIN_RSA: u32 = 2048;
 
 /// The largest file that is read, in bytes: a PKCS #12 file with a long chain has some twenty thousand.
 pub const MAX_FILE: usize = 1024 * 1024;
@@ -195,7 +200,7 @@ fn right(opened: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, KeyFileError>
 
 /// `RSAPrivateKey` (RFC 8017, A.1.2): nine integers, of which the first is the version.
 fn is_pkcs1(der: &[u8]) -> bool {
-    super::rsa_key::RsaPrivateKey::from_der(der).is_ok()
+    RsaPrivateKey::from_der(der).is_ok()
 }
 
 fn of_pkcs1(der: &[u8]) -> Zeroizing<Vec<u8>> {
@@ -226,6 +231,11 @@ fn public_half(pkcs8: &[u8]) -> Result<(String, Vec<u8>), KeyFileError> {
     let inconsistent = |_| KeyFileError::Inconsistent;
     match info.algorithm.oid {
         RSA => {
+            // Of a shorter one the library says what it says of one whose numbers do not fit.
+            let numbers = RsaPrivateKey::from_der(info.private_key.as_bytes()).ok();
+            if let Some(bits @ ..MIN_RSA) = numbers.map(|numbers| bits(numbers.modulus)) {
+                return Err(KeyFileError::Unsupported(format!("rsa:{bits}")));
+            }
             let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(inconsistent)?;
             let bits = 8 * pair.public_modulus_len();
             Ok((format!("rsa:{bits}"), spki_of(pair.public_key())?))
@@ -243,6 +253,12 @@ fn public_half(pkcs8: &[u8]) -> Result<(String, Vec<u8>), KeyFileError> {
         }
         other => Err(KeyFileError::Unsupported(other.to_string())),
     }
+}
+
+fn bits(number: UintRef<'_>) -> u32 {
+    let bytes = number.as_bytes();
+    let zeros = bytes.first().map_or(0, |first| first.leading_zeros());
+    u32::try_from(8 * bytes.len()).unwrap_or(u32::MAX) - zeros
 }
 
 fn spki_of(key: &impl AsDer<PublicKeyX509Der<'static>>) -> Result<Vec<u8>, KeyFileError> {

@@ -210,6 +210,7 @@ mod tests {
             removable: true,
             initialized: true,
             damaged: false,
+            barred: false,
             pin: PinState::LastTry,
             reader: Some("a reader".into()),
             rsa: RsaSchemes::default(),

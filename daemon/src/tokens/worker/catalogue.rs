@@ -39,6 +39,9 @@ const DEVICE_ERROR: u64 = 0x30;
 /// `CKR_TOKEN_NOT_RECOGNIZED`
 const TOKEN_NOT_RECOGNIZED: u64 = 0xe1;
 
+/// How our own module ends the description of a slot whose token the user may not read.
+const BARRED: &str = ", no right to read it";
+
 /// Every token of the module. A slot that cannot be read costs its own token only.
 pub(super) fn tokens(module: &Module, name: &str) -> Result<Vec<TokenEntry>, TokenError> {
     let read = |slot| match module.token_info(slot) {
@@ -130,6 +133,7 @@ fn entry_of(module: &Module, slot: Slot, name: &str, info: &TokenInfo) -> TokenE
         removable: place.removable,
         initialized: info.has(CKF_TOKEN_INITIALIZED),
         damaged: info.has(CKF_ERROR_STATE),
+        barred: false,
         pin: pin_state(info),
         reader,
         rsa: rsa_schemes(module, slot),
@@ -150,11 +154,15 @@ fn unreadable(module: &Module, slot: Slot, name: &str, error: &TokenError) -> Op
         return None;
     }
     let place = module.get_slot_info(slot).ok()?;
+    let description = legible(place.slot_description());
+    let barred = description.strip_suffix(BARRED).map(str::to_owned);
     Some(TokenEntry {
+        barred: barred.is_some(),
+        damaged: barred.is_none(),
         id: TokenId {
             module: name.to_owned(),
             serial: String::new(),
-            label: legible(place.slot_description()),
+            label: barred.unwrap_or(description),
             place: None,
         },
         slot: slot.id(),
@@ -163,7 +171,6 @@ fn unreadable(module: &Module, slot: Slot, name: &str, error: &TokenError) -> Op
         hardware: false,
         removable: kind.removable,
         initialized: false,
-        damaged: true,
         pin: PinState::NotSet,
         reader: None,
         rsa: RsaSchemes::default(),

@@ -125,7 +125,7 @@ impl<'a> Workshop<'a> {
                 InitializeError::SecurityOfficerPinInvalid | InitializeError::UserPinInvalid => {
                     of_token("token-spec-pin-invalid")
                 }
-                other => not_initialized(other),
+                other => not_initialized(other, shell),
             })?;
         let made = modules.look().await.tokens;
         let token = made.into_iter().find(|token| token.entry().id == entry.id);

@@ -264,6 +264,7 @@ impl Desk<'_> {
             removable: true,
             initialized: true,
             damaged: false,
+            barred: false,
             pin: PinState::Ready,
             reader: Some(self.legible()),
             rsa: RsaSchemes::default(),
