@@ -476,46 +476,60 @@ impl Drop for Holder {
     }
 }
 
+/// How long pcscd takes at the most between writing a reader's state and counting it, on a busy machine.
+const COUNTED: Duration = Duration::from_millis(200);
+
 /// Waits until pcscd has seen that a reader is empty. A card that is put in before is one that never left, or one that
 /// was put in badly: pcscd looks again only when it goes.
 #[track_caller]
 pub fn wait_until_empty(reader: &str) {
-    wait_until_it_is(reader, "is empty", |state| {
-        let nothing = state
-            .event_state()
-            .intersects(pcsc::State::EMPTY | pcsc::State::MUTE);
-        nothing && !counts_a_card(state)
+    wait_until_it_is(reader, "is empty", false, |state| {
+        state.event_state().contains(pcsc::State::EMPTY) || has_lost_its_card(state)
     });
 }
 
 /// Waits until pcscd has seen a card in a reader.
 #[track_caller]
 pub fn wait_until_present(reader: &str) {
-    wait_until_it_is(reader, "holds a card", |state| {
-        state.event_state().contains(pcsc::State::PRESENT) && counts_a_card(state)
+    wait_until_it_is(reader, "holds a card", true, |state| {
+        state.event_state().contains(pcsc::State::PRESENT) && !has_lost_its_card(state)
     });
 }
 
-/// The count of insertions and removals is odd while a card is in that was put in. The state alone is not enough:
-///
-/// - pcscd writes it before the count. Who looks between the two takes the card for one that has been exchanged when he
-///   looks again, as OpenSC's module does, and ends its sessions.
-/// - Of a program that ends while its card is pulled pcscd resets the card, in vain, and notes one that is silent, at times
-///   after it has seen that there is none (`SCardDisconnect`, "Error resetting card"). It says so until the next card comes.
+/// Of a program that ends while its card is pulled pcscd resets the card, in vain, and notes one that is silent, at times
+/// after it has seen that there is none (`SCardDisconnect`, "Error resetting card"). It says so until the next card comes;
+/// that this one went is told by the count.
+fn has_lost_its_card(state: &pcsc::ReaderState) -> bool {
+    state.event_state().contains(pcsc::State::MUTE) && state.event_count() > 0 && !counts_a_card(state)
+}
+
+/// The count of insertions and removals is odd while a card is in that was put in.
 fn counts_a_card(state: &pcsc::ReaderState) -> bool {
     !state.event_count().is_multiple_of(2)
 }
 
+/// Waits until the state holds and has been counted. pcscd writes the state first, and who looks between the two takes the
+/// card for one that has been exchanged when he looks again, as OpenSC's module does, and ends its sessions. Where the card
+/// was in when pcscd began, the count is the other way round, and stays so.
 #[track_caller]
-fn wait_until_it_is(reader: &str, wanted: &str, holds: impl Fn(&pcsc::ReaderState) -> bool) {
+fn wait_until_it_is(reader: &str, wanted: &str, full: bool, holds: impl Fn(&pcsc::ReaderState) -> bool) {
     let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
     let name = std::ffi::CString::new(format!("{reader} 00 00")).unwrap();
     let deadline = Instant::now() + PATIENCE;
+    let mut uncounted: Option<(u32, Instant)> = None;
     loop {
         let mut states = [pcsc::ReaderState::new(name.clone(), pcsc::State::UNAWARE)];
         let asked = context.get_status_change(Duration::ZERO, &mut states);
-        if asked.is_ok() && holds(&states[0]) {
-            return;
+        let [state] = &states;
+        if asked.is_ok() && holds(state) {
+            let now = state.event_count();
+            let since = uncounted.filter(|(count, _)| *count == now);
+            let (_, since) = *uncounted.insert(since.unwrap_or((now, Instant::now())));
+            if counts_a_card(state) == full || since.elapsed() > COUNTED {
+                return;
+            }
+        } else {
+            uncounted = None;
         }
         assert!(
             Instant::now() < deadline,
