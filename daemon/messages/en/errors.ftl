@@ -37,8 +37,9 @@ error-rate-limited-remedy = Wait a minute and try again.
 error-tax-codes = The site has asked for the certificates of too many tax codes that are on no token here.
 error-tax-codes-remedy = Plug in the token with the right certificate, and try again in ten minutes.
 
+# A page that nobody knows reads this, too: it names no product.
 error-not-allowed = This website has no permission for this.
-error-not-allowed-remedy = If you trust the website, click on the page to be asked, or give it the permission with "trien origin allow" and its address.
+error-not-allowed-remedy = If you trust the website, click on the page to be asked, or give it the permission in the signing program of this computer.
 error-document-forbidden = The rules of this computer do not allow such a document to be signed.
 error-document-forbidden-because = The rules of this computer do not allow this document to be signed: { $reasons }.
 error-document-forbidden-remedy = Ask for a copy without that, or ask whoever administers this computer.

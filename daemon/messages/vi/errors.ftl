@@ -37,8 +37,9 @@ error-rate-limited-remedy = Hãy đợi một phút rồi thử lại.
 error-tax-codes = Trang web đã hỏi chứng thư số của quá nhiều mã số thuế không có trên thiết bị nào ở đây.
 error-tax-codes-remedy = Hãy cắm thiết bị có đúng chứng thư số, rồi thử lại sau mười phút.
 
+# A page that nobody knows reads this, too: it names no product.
 error-not-allowed = Trang web này chưa được phép làm việc này.
-error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy bấm vào trang để được hỏi, hoặc cấp quyền bằng lệnh "trien origin allow" kèm địa chỉ của trang.
+error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy bấm vào trang để được hỏi, hoặc cấp quyền trong chương trình ký số của máy này.
 error-document-forbidden = Quy định của máy này không cho ký tài liệu như vậy.
 error-document-forbidden-because = Quy định của máy này không cho ký tài liệu này: { $reasons }.
 error-document-forbidden-remedy = Hãy xin một bản không có những thứ đó, hoặc hỏi người quản trị máy này.

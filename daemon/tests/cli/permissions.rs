@@ -255,20 +255,6 @@ fn the_doctor_says_where_the_record_cannot_be_carried_on() {
     assert!(said.contains(cannot) && !said.contains(intact), "{said}");
 }
 
-/// A software token has no maker who could free it, and no room but the disk's.
-#[test]
-fn a_software_token_that_takes_nothing_more_is_told_as_the_disk_it_lies_on() {
-    let desk = desk_with_key();
-    let mut change = crate::generate(&desk);
-    change.args(desk.pin());
-    let told = fail(&mut with_folder("data", "mount -o remount,ro .", &change), 3);
-    let said = "the software token lies on may only be read";
-    assert!(
-        told.contains(said) && told.contains("Nothing was changed"),
-        "{told}"
-    );
-}
-
 #[test]
 fn permissions_that_cannot_be_written_leave_nothing_behind() {
     let desk = Desk::bare();
