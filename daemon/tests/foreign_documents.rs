@@ -653,7 +653,7 @@ fn a_changed_document_and_a_stranger_are_not_valid() {
         "{said}"
     );
 
-    let other = Desk::new();
+    let other = Desk::of_strangers();
     let said = fail(
         desk.trien(["verify"])
             .arg(&signed)

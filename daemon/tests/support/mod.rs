@@ -30,12 +30,21 @@ pub struct Desk {
     variables: Vec<(&'static str, String)>,
     /// Host and port where the demo PKI publishes lists and answers; hosts that do not exist without one.
     published_at: Option<String>,
+    /// The keys of its authorities are its own.
+    has_own_keys: bool,
 }
 
 impl Desk {
     /// With an empty `TRIEN_HOME`, and a demo PKI whose root it trusts.
     pub fn new() -> Self {
         Self::bare().furnished()
+    }
+
+    /// The same, of authorities that have nothing but their names from those of the other desks.
+    pub fn of_strangers() -> Self {
+        let mut desk = Self::bare();
+        desk.has_own_keys = true;
+        desk.furnished()
     }
 
     fn furnished(self) -> Self {
@@ -56,6 +65,7 @@ impl Desk {
             folder: tempfile::tempdir().expect("a temporary folder"),
             variables: Vec::new(),
             published_at: None,
+            has_own_keys: false,
         }
     }
 
@@ -111,10 +121,12 @@ impl Desk {
         self
     }
 
-    /// A program of the demo PKI. Its keys are the same on all desks: to make them takes longer than most tests.
+    /// A program of the demo PKI. Its keys are mostly the same on all desks: to make them takes longer than most tests.
     pub fn authority(&self, program: &str) -> Command {
         let mut command = Command::new(repository().join("testdata/pki").join(program));
-        command.env("KEYS", Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-keys"));
+        if !self.has_own_keys {
+            command.env("KEYS", Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-keys"));
+        }
         for host in ["OCSP_HOST", "CRL_HOST", "ROOT_CRL_HOST"] {
             command.envs(self.published_at.iter().map(|at| (host, at)));
         }
