@@ -46,12 +46,24 @@ export async function launch(name, { binaries, extension = true, host = true, en
     const browser = await start({ folder, environment, unpacked, install, everywhere: Array.isArray(host), args, preferences });
     const close = async () => {
       await browser.close();
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+      await remove(folder);
     };
     return { browser, close };
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    await remove(folder);
     throw error;
+  }
+}
+
+/** Removes a folder into which a browser that has ended may still write: Node tries only the folder again, not what is new in it. */
+export async function remove(folder) {
+  for (let left = 50; ; left -= 1) {
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
   }
 }
 

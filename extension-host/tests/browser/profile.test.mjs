@@ -2,18 +2,19 @@
 // finds its folder of old in ~/.mozilla, which is where it looks for hosts.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import { promisify } from "node:util";
+import { remove } from "../../../testdata/portal/browsers.mjs";
 import { binaries } from "./stage.mjs";
 
 const run = promisify(execFile);
 
 test("Firefox starts with the profile that it had before the host was installed", { timeout: 400_000 }, async (context) => {
   const home = mkdtempSync(path.join(tmpdir(), "trien-home-"));
-  context.after(() => rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
+  context.after(() => remove(home));
   const { PATH } = process.env;
   const env = { PATH, HOME: home, MOZ_HEADLESS: "1", MOZ_CRASHREPORTER_DISABLE: "1" };
   // As a person starts it, with no profile named; it ends by itself when it has drawn the page. Without a network, which a new

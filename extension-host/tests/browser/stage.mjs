@@ -258,6 +258,8 @@ export class Stage {
 
   /** With `policy`, where that is the administrator's: in a mount namespace of its own, whose `/etc` has little else. */
   async startDaemon({ policy } = {}) {
+    // One that a test has left which failed: a second would not start, and this process not end while it runs.
+    await this.stopDaemon();
     const script = ["--prompter", `scripted:${this.#file("answers.toml")}`];
     const words = ["daemon", ...(this.#display ? [] : script), ...(this.#simulation ? ["--simulate", this.#simulation] : [])];
     const display = this.#display && { DISPLAY: this.#display, WAYLAND_DISPLAY: "" };
