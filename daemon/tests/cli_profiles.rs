@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
-use support::{Desk, error_code, fail, read_json, specified, succeed};
+use support::{Desk, error_code, fail, put_behind, read_json, specified, succeed};
 
 /// A desk with one token of each of these profiles; its keys have its name, and certificates of one authority where
 /// the profile lets them be made.
@@ -171,14 +171,8 @@ fn a_key_that_wants_its_pin_for_each_signature_signs_a_batch() {
     let mut words = batch("by-pipe");
     words.args(["--pin-fd", "0", "--json"]);
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &pipe, "sh"])
-        .arg(words.get_program())
-        .args(words.get_args());
-    for (name, value) in words.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    let output = shell.output().unwrap();
+    shell.args(["-c", &pipe, "sh"]);
+    let output = put_behind(shell, &words).output().unwrap();
     assert_ne!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(std::fs::read_dir(desk.path("by-pipe")).unwrap().count(), 2);
     // A wrong PIN is one try for all of them.

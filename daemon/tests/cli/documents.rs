@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::daemon::under;
-use crate::support::{Desk, TOKEN, error_code, fail, read_json, repository, succeed};
+use crate::support::{Desk, TOKEN, error_code, fail, put_behind, read_json, repository, succeed};
 use crate::{desk_with_key, sign};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -235,14 +235,8 @@ fn a_pipe_is_written_to_and_stays_one() {
     through
         .args(["-c", "\"$0\" \"$@\" < \"$IN\" | \"$0\" verify -"])
         .env("IN", desk.path("đơn.txt"));
-    let signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out", "-", "-"]);
-    through
-        .arg(signing.get_program())
-        .args(signing.get_args())
-        .args(desk.pin());
-    for (name, value) in signing.get_envs() {
-        through.env(name, value.unwrap());
-    }
+    let mut signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out", "-", "-"]);
+    let mut through = put_behind(through, signing.args(desk.pin()));
     assert!(succeed(&mut through).contains("TOTAL-PASSED"));
 }
 
@@ -346,13 +340,8 @@ fn an_answer_that_is_lost_is_a_failure() {
         let mut shell = Command::new("bash");
         shell
             .args(["-o", "pipefail", "-c", &format!("\"$0\" \"$@\" {end}")])
-            .arg(command.get_program())
-            .args(words)
             .current_dir(desk.path(""));
-        for (name, value) in command.get_envs() {
-            shell.env(name, value.unwrap());
-        }
-        let told = fail(&mut shell, exit);
+        let told = fail(&mut put_behind(shell, &command), exit);
         assert_eq!(
             told.contains("could be written to the standard output"),
             exit == 3,

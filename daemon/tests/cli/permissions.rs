@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Desk, error_code, fail, read_json, succeed};
+use crate::support::{Desk, error_code, fail, put_behind, read_json, succeed};
 use crate::{desk_with_key, sign};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -202,11 +202,7 @@ fn with_folder(folder: &str, state: &str, command: &Command) -> Command {
     );
     let mut inside = Command::new("unshare");
     inside.args(["--map-root-user", "--mount", "sh", "-euc", &script, "sh"]);
-    inside.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        inside.env(name, value.unwrap());
-    }
-    inside
+    put_behind(inside, command)
 }
 
 /// Leaves no room.

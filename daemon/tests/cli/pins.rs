@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Desk, PIN, TOKEN, error_code, fail, read_json, succeed};
+use crate::support::{Desk, PIN, TOKEN, error_code, fail, put_behind, read_json, succeed};
 use crate::{at_terminal, desk_with_key, generate, sign};
 
 /// Those of a build server are in no file: `trien token init --pin-fd 7 7< <(printenv PIN)`.
@@ -156,16 +156,11 @@ fn a_pin_is_typed_at_the_terminal() {
     assert_eq!(exit, 1, "{told}");
 
     let mut alone = Command::new("setsid");
-    let signing = sign(&desk);
-    alone
-        .arg("--wait")
-        .arg(signing.get_program())
-        .args(signing.get_args())
-        .stdin(Stdio::null());
-    for (name, value) in signing.get_envs() {
-        alone.env(name, value.unwrap());
-    }
-    assert_eq!(error_code(&mut alone, 2), "pin-no-terminal");
+    alone.arg("--wait");
+    assert_eq!(
+        error_code(&mut put_behind(alone, &sign(&desk)), 2),
+        "pin-no-terminal"
+    );
 }
 
 fn pin_state(desk: &Desk) -> String {

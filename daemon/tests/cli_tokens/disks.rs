@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Desk, TOKEN, error_code, fail, succeed};
+use crate::support::{Desk, TOKEN, error_code, fail, put_behind, succeed};
 
 /// The command where this folder is a disk of its own, of so many bytes or (`ro`) read-only as it is.
 pub(crate) fn on_a_disk(folder: &Path, options: &str, command: &Command) -> Command {
@@ -17,14 +17,8 @@ pub(crate) fn on_a_disk(folder: &Path, options: &str, command: &Command) -> Comm
         .args(["--map-root-user", "--mount", "sh", "-euc"])
         .arg(format!("{mount}; shift; exec \"$@\""))
         .arg("sh")
-        .arg(folder)
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        inside.env(name, value.unwrap_or_default());
-    }
-    inside.stdin(std::process::Stdio::null());
-    inside
+        .arg(folder);
+    put_behind(inside, command)
 }
 
 #[test]

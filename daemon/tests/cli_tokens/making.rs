@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Desk, PIN, TOKEN, fail, succeed};
+use crate::support::{Desk, PIN, TOKEN, fail, put_behind, succeed};
 use crate::{openssl, sign_and_verify, token_folders};
 
 /// Below the person's own home a module reaches nothing that it is not let into, and what is not there yet it cannot be.
@@ -81,18 +81,10 @@ fn tokens_may_lie_where_a_link_leads() {
 fn where_nobody_types_the_missing_option_is_named() {
     let desk = Desk::new();
     let alone = |words: &[&str]| {
-        let command = desk.trien(words.iter().copied());
+        let mut command = desk.trien(words.iter().copied());
         let mut alone = Command::new("setsid");
-        alone
-            .arg("--wait")
-            .arg(command.get_program())
-            .args(command.get_args())
-            .args(desk.pin());
-        for (name, value) in command.get_envs() {
-            alone.env(name, value.unwrap());
-        }
-        alone.stdin(std::process::Stdio::null());
-        alone
+        alone.arg("--wait");
+        put_behind(alone, command.args(desk.pin()))
     };
     let told = fail(&mut alone(&["token", "init", "--label", "x"]), 2);
     assert!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::disks::on_a_disk;
-use crate::support::{Desk, TOKEN, error_code, fail, read_json, succeed};
+use crate::support::{Desk, TOKEN, error_code, fail, put_behind, read_json, succeed};
 use crate::token_folders;
 
 /// The command as somebody runs it who is bound by the rights of files, which root is not.
@@ -15,11 +15,7 @@ fn bound(command: Command) -> Command {
     }
     let mut bound = Command::new("setpriv");
     bound.args(["--bounding-set", "-dac_override,-dac_read_search"]);
-    bound.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        bound.env(name, value.unwrap_or_default());
-    }
-    bound
+    put_behind(bound, &command)
 }
 
 fn set(path: &Path, mode: u32) {
@@ -161,18 +157,12 @@ fn the_disk_is_to_blame_for_what_cannot_be_written_on_a_software_token() {
 fn on_a_full_disk(tokens: &Path, sound: &Path, command: &Command) -> Command {
     let mut inside = Command::new("unshare");
     let script = "mount -t tmpfs -o mode=700,size=256k none \"$1\"; cp -a \"$2\"/. \"$1\"; \
-                  rm \"$1\"/*/token.db-journal; cat /dev/zero > \"$1\"/filler 2>/dev/null || true; \
+                  rm \"$1\"/*/token.db-journal; ! cat /dev/zero > \"$1\"/filler 2>/dev/null; \
                   shift 2; exec \"$@\"";
     inside
         .args(["--map-root-user", "--mount", "sh", "-euc", script, "sh"])
-        .args([tokens, sound])
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        inside.env(name, value.unwrap_or_default());
-    }
-    inside.stdin(std::process::Stdio::null());
-    inside
+        .args([tokens, sound]);
+    put_behind(inside, command)
 }
 
 /// Nothing of it failed, and there is nothing to be plugged in again.

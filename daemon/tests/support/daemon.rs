@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use tungstenite::{Message, WebSocket};
 
 use super::resumed::Resumed;
-use super::{Desk, repository, succeed};
+use super::{Desk, put_behind, repository, succeed};
 
 /// The page's origin in these tests.
 pub const PORTAL: &str = "https://dichvucong.example.gov.vn";
@@ -224,21 +224,6 @@ pub fn with_files(limit: &str, command: &Command) -> Command {
     let script = format!("ulimit {limit}; exec \"$@\"");
     inside.args(["-euc", &script, "sh"]);
     put_behind(inside, command)
-}
-
-/// The second command, with its environment, as what the first one runs.
-fn put_behind(mut inside: Command, command: &Command) -> Command {
-    inside
-        .arg(command.get_program())
-        .args(command.get_args())
-        .stdin(Stdio::null());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => inside.env(name, value),
-            None => inside.env_remove(name),
-        };
-    }
-    inside
 }
 
 /// Questions stay open for so long that whoever does other things first, on a busy machine, still answers them.

@@ -339,16 +339,26 @@ pub fn at_terminal_while(command: &Command, answers: &serde_json::Value) -> (i32
     let mut terminal = Command::new("python3");
     terminal
         .arg(repository().join("daemon/tests/support/terminal.py"))
-        .arg(answers.to_string())
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        terminal.env(name, value.unwrap());
-    }
-    let output = terminal.stdin(Stdio::null()).output().unwrap();
+        .arg(answers.to_string());
+    let output = put_behind(terminal, command).output().unwrap();
     let told =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code().unwrap(), told)
+}
+
+/// The second command, with its environment, as what the first one runs.
+pub fn put_behind(mut inside: Command, command: &Command) -> Command {
+    inside
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => inside.env(name, value),
+            None => inside.env_remove(name),
+        };
+    }
+    inside
 }
 
 /// Runs a command that has to succeed, and gives its standard output.
